@@ -1,0 +1,51 @@
+/**
+ * Time, as an argument: `monotonic` for durations, `now` for timestamps. Tests hand in a clock that they turn.
+ */
+
+export interface Clock {
+  /** Wall clock, milliseconds since 1970 in UTC. May jump. */
+  now(): number
+  /** Milliseconds since an arbitrary start; never goes back, not changed by setting the clock. */
+  monotonic(): number
+  /** Resolves after `ms` on the monotonic clock (0 and below: in a later turn). Rejects with the signal's reason on abort. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** `setTimeout` fires at once beyond this (Node.js documentation, 'setTimeout': 2^31 - 1 ms). */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep(ms, signal) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason)
+        return
+      }
+      const end = performance.now() + ms
+      const wait = (): NodeJS.Timeout =>
+        setTimeout(step, Math.min(Math.max(0, end - performance.now()), LONGEST_TIMEOUT_MS))
+      // Node's timers may fire a fraction of a millisecond early; we never do.
+      const step = (): void => {
+        if (performance.now() < end) {
+          timer = wait()
+          return
+        }
+        signal?.removeEventListener('abort', abort)
+        resolve()
+      }
+      const abort = (): void => {
+        clearTimeout(timer)
+        reject(signal?.reason)
+      }
+      let timer = wait()
+      signal?.addEventListener('abort', abort, { once: true })
+    })
+  },
+}
+
+/** True where `thrown` is the reason of an aborted `signal`: the wait was called off, nothing failed. */
+export function calledOff(thrown: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && thrown === signal.reason
+}

@@ -1,0 +1,37 @@
+/**
+ * The logger: pino, JSON on standard output, readable on a terminal. Made once by the command line and handed
+ * down; there is no global one.
+ */
+import { type Logger, type LoggerOptions, pino } from 'pino'
+
+export type { Logger }
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** Keys whose values are never written, at the top level and one below. */
+const SECRET_KEYS = ['password', 'passphrase', 'key', 'token', 'secret']
+
+/**
+ * Makes the agent's logger.
+ *
+ * @param level the lowest level that is written
+ * @param terminal whether a person reads it: coloured lines instead of JSON
+ */
+export async function createLog(level: LogLevel, terminal: boolean): Promise<Logger> {
+  const options: LoggerOptions = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
+  }
+  if (!terminal) return pino(options, pino.destination({ dest: 1, sync: true }))
+  const { default: pretty } = await import('pino-pretty')
+  return pino(options, pretty({ sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' }))
+}
+
+/** For code that must be handed a logger and has nobody to tell. */
+export function silentLog(): Logger {
+  return pino({ level: 'silent' })
+}

@@ -1,0 +1,112 @@
+import { getEventListeners } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import { LATE, withDeadline } from '../src/deadline.ts'
+import { FakeClock, settled } from './fakes/fake-clock.ts'
+
+const never = (): Promise<never> => new Promise(() => {})
+
+describe('withDeadline', () => {
+  it('gives what the work gives, and leaves no timer', async () => {
+    const clock = new FakeClock()
+    expect(await withDeadline(async () => 7, 1000, clock)).toBe(7)
+    expect(clock.sleeping).toBe(0)
+  })
+
+  it('gives LATE at the deadline, not before, where the work ignores its signal', async () => {
+    const clock = new FakeClock()
+    let result: unknown
+    const waiting = withDeadline(never, 1000, clock).then((value) => {
+      result = value
+    })
+    await clock.advance(999)
+    expect(result).toBeUndefined()
+    await clock.advance(1)
+    await waiting
+    expect(result).toBe(LATE)
+  })
+
+  it('gives LATE, not the error, where the work obeys its signal and rejects', async () => {
+    const clock = new FakeClock()
+    const waiting = withDeadline((signal) => clock.sleep(5000, signal), 1000, clock)
+    await clock.advance(1000)
+    expect(await waiting).toBe(LATE)
+    expect(clock.sleeping).toBe(0)
+  })
+
+  it('throws what the work throws before the deadline', async () => {
+    const clock = new FakeClock()
+    const error = new Error('broken')
+    await expect(withDeadline(() => Promise.reject(error), 1000, clock)).rejects.toBe(error)
+    expect(clock.sleeping).toBe(0)
+  })
+
+  it('throws what the work throws before it has made a promise, and leaves neither timer nor listener', async () => {
+    const clock = new FakeClock()
+    const { signal } = new AbortController()
+    const error = new TypeError('early')
+    const work = (): never => {
+      throw error
+    }
+    await expect(withDeadline(work, 1000, clock, signal)).rejects.toBe(error)
+    expect(clock.sleeping).toBe(0)
+    expect(getEventListeners(signal, 'abort').length).toBe(0)
+  })
+
+  it('throws the reason of an abort at once, and hands it to the work', async () => {
+    const clock = new FakeClock()
+    const controller = new AbortController()
+    let seen: unknown
+    const work = (signal: AbortSignal): Promise<never> => {
+      signal.addEventListener('abort', () => {
+        seen = signal.reason
+      })
+      return never()
+    }
+    const waiting = withDeadline(work, 1000, clock, controller.signal)
+    const reason = new Error('stop')
+    controller.abort(reason)
+    await expect(waiting).rejects.toBe(reason)
+    expect(seen).toBe(reason)
+    expect(clock.sleeping).toBe(0)
+    expect(getEventListeners(controller.signal, 'abort').length).toBe(0)
+  })
+
+  it('does not begin the work where the signal is aborted already', async () => {
+    const clock = new FakeClock()
+    let begun = false
+    const work = async (): Promise<void> => {
+      begun = true
+    }
+    const reason = new Error('stop')
+    await expect(withDeadline(work, 1000, clock, AbortSignal.abort(reason))).rejects.toBe(reason)
+    expect(begun).toBe(false)
+    expect(clock.sleeping).toBe(0)
+  })
+
+  it('a failure after the deadline is nobody’s: it does not end the process', async () => {
+    const clock = new FakeClock()
+    const unhandled: unknown[] = []
+    const note = (reason: unknown): void => {
+      unhandled.push(reason)
+    }
+    process.on('unhandledRejection', note)
+    try {
+      let fail = (_: Error): void => {}
+      const waiting = withDeadline(
+        () =>
+          new Promise((_, reject) => {
+            fail = reject
+          }),
+        1000,
+        clock,
+      )
+      await clock.advance(1000)
+      expect(await waiting).toBe(LATE)
+      fail(new Error('much later'))
+      await settled()
+      expect(unhandled).toEqual([])
+    } finally {
+      process.off('unhandledRejection', note)
+    }
+  })
+})

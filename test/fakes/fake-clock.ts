@@ -1,0 +1,85 @@
+/** A clock that stands still until it is turned. Timers fire in order, with all promises settled in between. */
+import type { Clock } from '../../src/clock.ts'
+
+interface Sleeper {
+  readonly due: number
+  readonly order: number
+  readonly wake: () => void
+}
+
+export class FakeClock implements Clock {
+  #monotonic = 0
+  #offset: number
+  #order = 0
+  readonly #sleepers = new Set<Sleeper>()
+
+  /** @param start wall clock at monotonic 0, ms since 1970 */
+  constructor(start = Date.UTC(2026, 0, 1)) {
+    this.#offset = start
+  }
+
+  now(): number {
+    return this.#offset + this.#monotonic
+  }
+
+  monotonic(): number {
+    return this.#monotonic
+  }
+
+  /** Steps the wall clock alone, as NTP does. */
+  step(ms: number): void {
+    this.#offset += ms
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason)
+        return
+      }
+      const abort = (): void => {
+        this.#sleepers.delete(sleeper)
+        reject(signal?.reason)
+      }
+      const wake = (): void => {
+        signal?.removeEventListener('abort', abort)
+        resolve()
+      }
+      const sleeper = { due: this.#monotonic + Math.max(0, ms), order: this.#order++, wake }
+      this.#sleepers.add(sleeper)
+      signal?.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  /** When the next sleeper wakes, on the monotonic clock; undefined when nobody sleeps. */
+  get next(): number | undefined {
+    return this.#first()?.due
+  }
+
+  get sleeping(): number {
+    return this.#sleepers.size
+  }
+
+  /** Turns the clock by `ms`; everything due on the way happens, in order. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#monotonic + ms
+    await settled()
+    for (let first = this.#first(); first !== undefined && first.due <= end; first = this.#first()) {
+      this.#monotonic = Math.max(this.#monotonic, first.due)
+      this.#sleepers.delete(first)
+      first.wake()
+      await settled()
+    }
+    this.#monotonic = end
+    await settled()
+  }
+
+  #first(): Sleeper | undefined {
+    return [...this.#sleepers].sort((a, b) => a.due - b.due || a.order - b.order)[0]
+  }
+}
+
+/** Lets every promise that can settle without time or input do so. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+}
