@@ -1,0 +1,172 @@
+/**
+ * What sensors on an I2C bus share: transfers with a chip as promises, errors that say what to do, and one queue
+ * per bus, so that a sequence of transfers with one chip is never mixed with another's. Called by the sensor types.
+ */
+import type { PromisifiedBus } from 'i2c-bus'
+import { calledOff } from '../clock.ts'
+import { DriverUnavailableError, SensorError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import type { Load } from '../optional.ts'
+import { type I2cPlace, i2cError, locationOf } from './i2c-error.ts'
+
+export { hex, type I2cPlace, locationOf } from './i2c-error.ts'
+
+/** The chip's registers. Every transfer rejects with the signal's reason once the sequence's signal is aborted. */
+export interface Registers {
+  /** @throws SensorError */
+  readByte(register: number): Promise<number>
+  /** At most 32 bytes in one transfer, the register counting up. @throws SensorError, also when fewer came */
+  readBlock(register: number, length: number): Promise<Buffer>
+  /** @throws SensorError */
+  writeByte(register: number, value: number): Promise<void>
+  /** Whether a chip acknowledges at another address of this bus. Writes nothing to it. */
+  answers(address: number): Promise<boolean>
+}
+
+/**
+ * The end of each bus's queue, by bus number. Module-wide on purpose: sensors know nothing of one another, but the
+ * ones on a bus share its wires. One settled promise per bus number is all that stays here.
+ */
+const queues = new Map<number, Promise<void>>()
+
+/**
+ * Loads a driver package for a sensor.
+ *
+ * @throws SensorError of kind `unavailable` with the remedy
+ */
+export function loadDriver(load: Load, packageName: string, sensorName: string): unknown {
+  try {
+    return load(packageName)
+  } catch (error) {
+    if (!(error instanceof DriverUnavailableError)) throw error
+    throw new SensorError('unavailable', `${sensorName}: ${error.message}`, { cause: error })
+  }
+}
+
+/**
+ * Opens a bus for one chip. Touches no hardware: i2c-bus opens `/dev/i2c-N` at the first transfer.
+ *
+ * @throws SensorError of kind `unavailable`
+ */
+export async function openI2c(load: Load, place: I2cPlace, log: Logger): Promise<I2cDevice> {
+  const { openPromisified } = loadDriver(load, 'i2c-bus', place.name) as typeof import('i2c-bus') // the package's types
+  return new I2cDevice(await openPromisified(place.bus), place, log)
+}
+
+/** One chip. Holds a bus object of its own, so that closing it takes nothing from others. */
+export class I2cDevice {
+  readonly #bus: PromisifiedBus
+  readonly #place: I2cPlace
+  readonly #log: Logger
+  /** Settles when the kernel holds no transfer of ours; never rejects. */
+  #idle: Promise<void> = Promise.resolve()
+  #transferring = false
+  /** Once set there are no transfers: i2c-bus would use the numbers of closed descriptors, which others have by then. */
+  #closed = false
+
+  constructor(bus: PromisifiedBus, place: I2cPlace, log: Logger) {
+    this.#bus = bus
+    this.#place = place
+    this.#log = log
+  }
+
+  /**
+   * Does `work` while nobody else uses the bus. Rejects with the signal's reason on abort, at once, also while it
+   * waits its turn; the bus stays taken until the transfer that is under way has ended, so that a bus that hangs
+   * costs one thread of libuv's pool and not all.
+   */
+  async exclusively<T>(signal: AbortSignal, work: (registers: Registers) => Promise<T>): Promise<T> {
+    const leave = await enter(this.#place.bus, signal)
+    try {
+      return await work(this.#registers(signal))
+    } finally {
+      leave(this.#idle)
+    }
+  }
+
+  /**
+   * Gives the bus back, once, and never throws. Returns at once where a transfer hangs: the descriptors are
+   * closed when it ends, because i2c-bus does not know the ones that it is just opening.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const closing = this.#idle
+      .then(() => this.#bus.close())
+      .catch((err) => this.#log.debug({ sensor: this.#place.name, err }, 'I2C bus was not closed cleanly'))
+    if (!this.#transferring) await closing
+  }
+
+  #registers(signal: AbortSignal): Registers {
+    const { address } = this.#place
+    return {
+      readByte: (register) => this.#transfer(signal, () => this.#bus.readByte(address, register)),
+      writeByte: (register, value) => this.#transfer(signal, () => this.#bus.writeByte(address, register, value)),
+      readBlock: async (register, length) => {
+        const block = Buffer.alloc(length)
+        const read = () => this.#bus.readI2cBlock(address, register, length, block)
+        const { bytesRead } = await this.#transfer(signal, read)
+        if (bytesRead === length) return block
+        const text = `${this.#place.name}: ${locationOf(this.#place)} gave ${bytesRead} bytes instead of ${length}; check wiring and power`
+        throw new SensorError('bus', text)
+      },
+      answers: async (other) => {
+        try {
+          await this.#transfer(signal, () => this.#bus.receiveByte(other))
+          return true
+        } catch (error) {
+          if (calledOff(error, signal)) throw error
+          return false
+        }
+      },
+    }
+  }
+
+  async #transfer<T>(signal: AbortSignal, start: () => Promise<T>): Promise<T> {
+    signal.throwIfAborted()
+    if (this.#closed) throw new SensorError('bus', `${this.#place.name}: ${locationOf(this.#place)} is closed`)
+    this.#transferring = true
+    const ended = (): void => {
+      this.#transferring = false
+    }
+    const transfer = start()
+    this.#idle = transfer.then(ended, ended)
+    try {
+      return await unlessAborted(transfer, signal)
+    } catch (error) {
+      if (calledOff(error, signal)) throw error
+      throw i2cError(this.#place, error)
+    }
+  }
+}
+
+/** Waits for the bus. What it returns gives the bus to the next one, after the promise that it is given. */
+async function enter(bus: number, signal: AbortSignal): Promise<(after?: Promise<void>) => void> {
+  const before = queues.get(bus) ?? Promise.resolve()
+  let leave: (after?: Promise<void>) => void = () => {}
+  const turn = new Promise<void>((resolve) => {
+    leave = resolve
+  })
+  queues.set(
+    bus,
+    before.then(() => turn),
+  )
+  try {
+    await unlessAborted(before, signal)
+    return leave
+  } catch (error) {
+    leave()
+    throw error
+  }
+}
+
+/** The promise's outcome, or the signal's reason as soon as it is aborted: what comes later has nobody to hear it. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason)
+    const settled = (): void => signal.removeEventListener('abort', abort)
+    promise.then(resolve, reject).then(settled, settled)
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+  })
+}

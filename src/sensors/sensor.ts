@@ -1,0 +1,69 @@
+/**
+ * The contract of a sensor. A type is one file beside this one and one line in `index.ts`; its schema, limits,
+ * documentation, simulation and discovery follow from the object that it exports.
+ */
+import type { z } from 'zod'
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../log.ts'
+import type { Quantity, Sample, Span } from '../reading.ts'
+
+export type { Sample } from '../reading.ts'
+
+export interface Sensor {
+  /** What this very chip has: a BMP280 opened as `bme280` has no humidity. */
+  readonly quantities: readonly Quantity[]
+  /**
+   * One measurement, raw and complete, in the quantities' units. A quantity that could not be had is absent.
+   * Never two at once. On abort the deadline has passed: give up, release what is held, reject.
+   *
+   * @throws SensorError
+   */
+  read(signal: AbortSignal): Promise<Sample>
+  /** Gives everything back. Called once, also after a failed read; never throws. */
+  close(): Promise<void>
+}
+
+export interface SensorEnv {
+  readonly clock: Clock
+  readonly log: Logger
+  /** The folder that stands for `/`: everything of `/sys` and `/proc` is read below it. */
+  readonly root: string
+  /** Names the sensor in messages: `attic` or `sensor of type bme280`. */
+  readonly name: string
+}
+
+/** `O` is the schema of the type's own options; `M` that of what it adds to each quantity below `metrics`. */
+export interface SensorType<O extends z.ZodObject = z.ZodObject, M extends z.ZodObject = z.ZodObject> {
+  /** One line for the README and `--help`. */
+  readonly summary: string
+  /** The type's own options, described: error text, JSON Schema and README rows are made from it. */
+  readonly options: O
+  readonly measures: Readonly<Partial<Record<Quantity, Span>>>
+  readonly minIntervalMs: number
+  readonly defaultIntervalMs: number
+  /** Deadline of a read where the config gives none; default: the longer of the interval and 2 s. */
+  readonly timeoutMs?: number
+  /** Whether `--simulate` stands in for it. */
+  readonly hardware: boolean
+  /** BCM numbers of header pins that this sensor drives or reads itself. */
+  readonly pins?: (options: z.output<O>) => readonly number[]
+  /** Keys below `metrics.<quantity>` that this type adds to the filters, or takes from them. */
+  readonly metric?: M
+  /** True for a quantity that has no range, by what stands below its `metrics`. */
+  readonly unbounded?: (metric: z.output<M>) => boolean
+  /**
+   * Finds the device, identifies it, sets it up. Gives back all it holds before it rejects.
+   * `options` is the same object at every reopen of one configured sensor.
+   *
+   * @throws SensorError
+   */
+  readonly open: (
+    options: z.output<O> & { readonly metrics: Readonly<Partial<Record<Quantity, z.output<M>>>> },
+    env: SensorEnv,
+  ) => Promise<Sensor>
+}
+
+/** Gives a sensor type its inferred types; returns it unchanged. */
+export function sensorType<O extends z.ZodObject, M extends z.ZodObject>(type: SensorType<O, M>): SensorType<O, M> {
+  return type
+}
