@@ -1,0 +1,88 @@
+/**
+ * What DHT11 and DHT22 have in common: one data wire, read through node-dht-sensor in a child process that all of
+ * them share. Used by `dht11.ts` and `dht22.ts`.
+ */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { codeOf, messageOf, SensorError } from '../errors.ts'
+import type { DhtModel } from './dht-child.ts'
+import { DhtProcess } from './dht-process.ts'
+import type { Sensor, SensorEnv } from './sensor.ts'
+
+const PIN_ERROR = 'must be the BCM number of a header pin, 0 to 27'
+
+/** The options of both types. */
+export const dhtOptions = z.strictObject({
+  pin: z
+    .int({ error: PIN_ERROR })
+    .min(0, PIN_ERROR)
+    .max(27, PIN_ERROR)
+    .describe('BCM number of the header pin that the data wire is on, 0 to 27.'),
+})
+
+/** A shorter interval than the vendor's cache of 3 s (dht-sensor.cpp, readDHT) would tell old values as new ones. */
+export const DHT_MIN_INTERVAL_MS = 3000
+/** Room and heating change slowly, and each read warms the chip. */
+export const DHT_INTERVAL_MS = 30_000
+/** Twice what `dht-process.ts` lets one request take, so that one sensor's hang is not everybody's. */
+export const DHT_TIMEOUT_MS = 5000
+
+/** Opens one sensor. @throws SensorError */
+export type OpenDht = (model: DhtModel, pin: number, env: SensorEnv) => Promise<Sensor>
+
+export interface DhtParts {
+  /** The compiled `dht-child.ts`. */
+  readonly childProgram?: URL
+  /** The package, or the path of a module that stands in for it. */
+  readonly vendor?: string
+}
+
+/** The sensors that one returned function opens share one child process. Nothing starts before the first of them. */
+export function createDht({
+  childProgram = new URL('./dht-child.js', import.meta.url), // compiled, it lies beside this file
+  vendor = 'node-dht-sensor',
+}: DhtParts = {}): OpenDht {
+  const driver = new DhtProcess(childProgram, vendor)
+  return async (model, pin, { clock, log, root, name }) => {
+    const caller = { clock, log, what: `${name}: DHT${model} on pin ${pin}` }
+    await refuseForeignMachine(root, pin, caller.what)
+    await driver.hold(caller)
+    return {
+      quantities: ['temperature', 'humidity'],
+      async read(signal) {
+        const { temperature, humidity } = await driver.read({ model, pin }, caller, signal)
+        return { temperature, humidity }
+      },
+      close: () => driver.release(),
+    }
+  }
+}
+
+/** Opens a sensor on the agent's one DHT process. */
+export const openDht = createDht()
+
+/**
+ * The package knows the BCM2835 to BCM2711 only. Where it does not find one of them and runs as root, it maps the
+ * address 0x20000000 through /dev/mem and writes there, whatever that is (bcm2835.c, bcm2835_init).
+ */
+async function refuseForeignMachine(root: string, pin: number, what: string): Promise<void> {
+  const file = join(root, 'proc/device-tree/model')
+  let model: string
+  try {
+    model = (await readFile(file, 'utf8')).replaceAll('\0', '').trim()
+  } catch (error) {
+    const reason = `${file} can't be read (${codeOf(error) ?? messageOf(error)})`
+    throw new SensorError('unsupported', `${what}: this is no Raspberry Pi, ${reason}; use type simulated here`, {
+      cause: error,
+    })
+  }
+  // Raspberry Pi 5, 500 and Compute Module 5: the pins are behind the RP1.
+  if (/^Raspberry Pi (Compute Module )?[5-9]/.test(model)) {
+    const remedy = `let the kernel read it: dtoverlay=dht11,gpiopin=${pin} in /boot/firmware/config.txt (for a DHT22 too)`
+    throw new SensorError('unsupported', `${what}: node-dht-sensor can't reach the pins of a ${model}; ${remedy}`)
+  }
+  if (!model.startsWith('Raspberry Pi')) {
+    throw new SensorError('unsupported', `${what}: this is no Raspberry Pi but '${model}'; use type simulated here`)
+  }
+}

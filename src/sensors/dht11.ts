@@ -1,0 +1,19 @@
+/** The sensor type `dht11`. The way to the chip is in `dht.ts`. */
+import { DHT_INTERVAL_MS, DHT_MIN_INTERVAL_MS, DHT_TIMEOUT_MS, dhtOptions, openDht } from './dht.ts'
+import { sensorType } from './sensor.ts'
+
+export const dht11 = sensorType({
+  summary: 'DHT11 on one pin, read by node-dht-sensor in a process of its own',
+  options: dhtOptions,
+  // Range: DHT11 datasheet, overview. No decimals: the package reads the whole numbers only, and ±2 °C needs no more.
+  measures: {
+    temperature: { min: 0, max: 50, digits: 0, typical: [18, 26] },
+    humidity: { min: 20, max: 90, digits: 0, typical: [35, 60] },
+  },
+  minIntervalMs: DHT_MIN_INTERVAL_MS,
+  defaultIntervalMs: DHT_INTERVAL_MS,
+  timeoutMs: DHT_TIMEOUT_MS,
+  hardware: true,
+  pins: ({ pin }) => [pin],
+  open: ({ pin }, env) => openDht(11, pin, env),
+})
