@@ -1,0 +1,16 @@
+/**
+ * The registry: the name in the config, and the type behind it. Adding a sensor type is its file and one line here.
+ */
+import { bme280 } from './bme280.ts'
+import { dht11 } from './dht11.ts'
+import { dht22 } from './dht22.ts'
+import type { SensorType } from './sensor.ts'
+import { simulated } from './simulated.ts'
+import { system } from './system.ts'
+
+const types = { bme280, dht11, dht22, simulated, system }
+
+export type SensorTypeName = keyof typeof types
+
+/** All types, by the name that the config uses. Options are checked by each type's own schema before `open`. */
+export const sensorTypes = types as unknown as Readonly<Record<SensorTypeName, SensorType>> // open's options are parsed by that very type
