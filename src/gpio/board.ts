@@ -1,0 +1,146 @@
+/**
+ * The hardware of the board in memory: 28 wires, each with a pull, perhaps something connected outside, perhaps
+ * driven by us. It knows nothing of claims and logical levels; `mock.ts` puts those on top.
+ */
+import type { Clock } from '../clock.ts'
+import { GpioError } from '../errors.ts'
+import { FIRST_PIN, LAST_PIN, type Level } from './gpio.ts'
+
+/** One change of a wire: what it is from `at` on. */
+export interface Move {
+  /** Milliseconds on the monotonic clock. */
+  readonly at: number
+  readonly direction: 'in' | 'out'
+  readonly level: Level
+}
+
+/** GPIO0 to GPIO8 are pulled up at reset, the others down (BCM2835 ARM Peripherals, table 6-31). */
+const LAST_PULLED_UP = 8
+
+/** A demo runs for weeks; nobody looks at more of a wire's past than this. */
+const MOVES_KEPT = 1000
+
+interface Wire {
+  direction: 'in' | 'out'
+  /** What we drive while `direction` is `out`. */
+  latch: Level
+  /** What is connected outside. */
+  outside: Level | 'pull'
+  holder: string | undefined
+  failure: GpioError | undefined
+  watcher: ((level: Level) => void) | undefined
+  readonly pull: Level
+  readonly moves: Move[]
+}
+
+export class Board {
+  readonly #clock: Clock
+  readonly #wires: readonly Wire[]
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#wires = Array.from({ length: LAST_PIN - FIRST_PIN + 1 }, (_, index) => ({
+      direction: 'in',
+      latch: 0,
+      outside: 'pull',
+      holder: undefined,
+      failure: undefined,
+      watcher: undefined,
+      pull: FIRST_PIN + index <= LAST_PULLED_UP ? 1 : 0,
+      moves: [],
+    }))
+  }
+
+  direction(line: number): 'in' | 'out' {
+    return this.#wire(line).direction
+  }
+
+  physical(line: number): Level {
+    return levelOf(this.#wire(line))
+  }
+
+  history(line: number): readonly Move[] {
+    return [...this.#wire(line).moves]
+  }
+
+  /** @throws GpioError: a line that fails, fails here */
+  read(line: number): Level {
+    const wire = this.#wire(line)
+    if (wire.failure !== undefined) throw wire.failure
+    return levelOf(wire)
+  }
+
+  /** Direction and level in one step. @throws GpioError as `read` */
+  become(line: number, direction: 'in' | 'out', latch: Level = 0): void {
+    const wire = this.#wire(line)
+    if (wire.failure !== undefined) throw wire.failure
+    this.#change(wire, () => Object.assign(wire, { direction, latch }))
+  }
+
+  /** @throws GpioError as `read` */
+  write(line: number, level: Level): void {
+    this.become(line, 'out', level)
+  }
+
+  /** @throws GpioError where the line is an output: two that drive one wire are a short */
+  drive(line: number, level: Level | 'pull'): void {
+    const wire = this.#wire(line)
+    if (wire.direction === 'out' && level !== 'pull') {
+      throw new GpioError(
+        'misuse',
+        `GPIO${line} can't be driven to ${level} from outside: it is an output, that is a short`,
+      )
+    }
+    this.#change(wire, () => {
+      wire.outside = level
+    })
+  }
+
+  hold(line: number, consumer: string): () => void {
+    const wire = this.#wire(line)
+    this.demandFree(line)
+    wire.holder = consumer
+    return () => {
+      wire.holder = undefined
+    }
+  }
+
+  /** @throws GpioError `busy`, or the line's failure */
+  demandFree(line: number): void {
+    const { holder, failure } = this.#wire(line)
+    if (failure !== undefined) throw failure
+    if (holder === undefined) return
+    throw new GpioError('busy', `GPIO${line} is held by "${holder}"; stop that, or use another pin`)
+  }
+
+  fail(line: number, error: GpioError | undefined): void {
+    this.#wire(line).failure = error
+  }
+
+  /** Calls `watcher` at each change of level, in the middle of it. One per line. */
+  watch(line: number, watcher: (level: Level) => void): void {
+    this.#wire(line).watcher = watcher
+  }
+
+  #change(wire: Wire, change: () => void): void {
+    const before = { direction: wire.direction, level: levelOf(wire) }
+    change()
+    const now = { direction: wire.direction, level: levelOf(wire) }
+    if (now.direction === before.direction && now.level === before.level) return
+    wire.moves.push({ at: this.#clock.monotonic(), ...now })
+    if (wire.moves.length > MOVES_KEPT) wire.moves.shift()
+    if (now.level !== before.level && wire.failure === undefined) wire.watcher?.(now.level)
+  }
+
+  /** @throws GpioError outside the header */
+  #wire(line: number): Wire {
+    const wire = this.#wires[line - FIRST_PIN]
+    if (wire !== undefined) return wire
+    throw new GpioError('misuse', `there is no line ${line}: the header has GPIO${FIRST_PIN} to GPIO${LAST_PIN}`)
+  }
+}
+
+function levelOf({ direction, latch, outside, pull }: Wire): Level {
+  if (direction === 'out') return latch
+  return outside === 'pull' ? pull : outside
+}

@@ -1,0 +1,58 @@
+/**
+ * The contract of a GPIO backend: single lines of the Pi's 40-pin header, named by their BCM number (0 to 27).
+ * Levels are logical; `activeLow` is applied by the backend, also to the initial level. One contract suite runs
+ * on every backend.
+ */
+
+/** Logical: 1 is 'on' or 'active', whatever the wire does. */
+export type Level = 0 | 1
+
+export interface OutputOptions {
+  /**
+   * The level from the first moment that the line is an output, without a glitch. A line that a dead process left
+   * as an output is adopted and goes straight to it. `'keep'`: an adopted line keeps its level; else 0.
+   */
+  readonly initial: Level | 'keep'
+  readonly activeLow: boolean
+}
+
+export interface Output {
+  readonly line: number
+  /** What the line really is, read back. @throws GpioError */
+  read(): Promise<Level>
+  /** Resolves when the line has the level. @throws GpioError */
+  write(level: Level): Promise<void>
+}
+
+export interface InputOptions {
+  readonly activeLow: boolean
+  /** A level counts when it has been stable for this long; 0: every edge. */
+  readonly debounceMs: number
+  /** The new settled level: only on a change, never twice the same, the last one is always told. */
+  readonly onChange: (level: Level) => void
+  /** The line failed; the backend goes on trying to get it back. */
+  readonly onFault: (error: Error) => void
+  /** It has the line back; a level that changed meanwhile is told by `onChange`. */
+  readonly onRecovered: () => void
+}
+
+export interface Input {
+  readonly line: number
+  /** The settled level. */
+  readonly level: Level
+}
+
+export interface Gpio {
+  /** `mock` or `onoff`. */
+  readonly backend: string
+  /** Claims a line as an input. @throws GpioError, kind `busy` with the holder's name where it is known */
+  input(line: number, options: InputOptions): Promise<Input>
+  /** Claims a line as an output; direction and level in one step. @throws GpioError */
+  output(line: number, options: OutputOptions): Promise<Output>
+  /** Releases inputs. Outputs stay driven at their level where the kernel allows it. Never throws. */
+  close(): Promise<void>
+}
+
+/** The BCM numbers on the 40-pin header. */
+export const FIRST_PIN = 0
+export const LAST_PIN = 27

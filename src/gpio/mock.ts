@@ -1,0 +1,135 @@
+/**
+ * A board in memory: `gpio.backend: mock`, `--simulate`, the demo and the tests. The hardware (wires, pulls, who
+ * drives what) is a `Board`; what one process has claimed of it is a `MockBoard`. So a process can end or die, its
+ * outputs stay driven as a Pi's do, and the next one finds them.
+ */
+import type { Clock } from '../clock.ts'
+import { GpioError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import { Board, type Move } from './board.ts'
+import { Claims, type Use } from './claims.ts'
+import { Debounce } from './debounce.ts'
+import type { Gpio, Input, InputOptions, Level, Output, OutputOptions } from './gpio.ts'
+import { across } from './wire.ts'
+
+export interface MockGpioOptions {
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** The backend, and the other side of its wires. Levels of the board's side are the wire's, never logical. */
+export interface MockBoard extends Gpio {
+  /** What is connected outside takes the level, or lets go: then the line's own pull decides. @throws GpioError */
+  drive(line: number, level: Level | 'pull'): void
+  physical(line: number): Level
+  /** The changes of level or direction since the board was made, in order; the last 1000. */
+  history(line: number): readonly Move[]
+  /** Somebody else has the line, until the function that is returned is called. @throws GpioError where we have it */
+  hold(line: number, consumer: string): () => void
+  /** Opens, reads and writes of the line fail, until it is called with nothing. An input notices at its next read. */
+  fail(line: number, error?: GpioError): void
+  /** The process ends here, with or without `close`; what is returned is the next one on the same board. */
+  restart(): MockBoard
+}
+
+/** A new board: nothing claimed, nothing connected, every line an input at its pull. */
+export function createMockGpio(options: MockGpioOptions): MockBoard {
+  return new Mock(options, new Board(options.clock))
+}
+
+class Mock implements MockBoard {
+  readonly backend = 'mock'
+  readonly #options: MockGpioOptions
+  readonly #board: Board
+  readonly #claims = new Claims()
+  readonly #inputs: Debounce[] = []
+
+  constructor(options: MockGpioOptions, board: Board) {
+    this.#options = options
+    this.#board = board
+  }
+
+  async input(line: number, options: InputOptions): Promise<Input> {
+    const { activeLow } = options
+    this.#claim(line, 'input')
+    this.#board.become(line, 'in')
+    const read = async (): Promise<Level> => across(this.#board.read(line), activeLow)
+    // A line of this board that fails comes back by itself.
+    const source = { read, recover: async () => {} }
+    const initial = across(this.#board.read(line), activeLow)
+    const debounce = new Debounce({ ...options, ...this.#options, line, source, initial })
+    this.#inputs.push(debounce)
+    this.#board.watch(line, (level) => debounce.edge(across(level, activeLow)))
+    debounce.start()
+    return {
+      line,
+      get level() {
+        return debounce.level
+      },
+    }
+  }
+
+  async output(line: number, { initial, activeLow }: OutputOptions): Promise<Output> {
+    this.#claim(line, 'output')
+    const kept = initial === 'keep' && this.#board.direction(line) === 'out'
+    const wire = kept ? this.#board.physical(line) : across(initial === 'keep' ? 0 : initial, activeLow)
+    this.#board.become(line, 'out', wire)
+    return {
+      line,
+      read: async () => {
+        this.#claims.demandOpen(line)
+        return across(this.#board.read(line), activeLow)
+      },
+      write: async (level) => {
+        this.#claims.demandOpen(line)
+        this.#board.write(line, across(level, activeLow))
+      },
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#end()
+  }
+
+  drive(line: number, level: Level | 'pull'): void {
+    this.#board.drive(line, level)
+  }
+
+  physical(line: number): Level {
+    return this.#board.physical(line)
+  }
+
+  history(line: number): readonly Move[] {
+    return this.#board.history(line)
+  }
+
+  hold(line: number, consumer: string): () => void {
+    if (this.#claims.uses(line)) throw new GpioError('busy', `GPIO${line} can't be held by "${consumer}": we have it`)
+    return this.#board.hold(line, consumer)
+  }
+
+  fail(line: number, error?: GpioError): void {
+    this.#board.fail(line, error)
+  }
+
+  restart(): MockBoard {
+    // Everything of the dead process stops at once; only its loops take a turn to notice, and they touch nothing.
+    void this.#end()
+    return new Mock(this.#options, this.#board)
+  }
+
+  #claim(line: number, use: Use): void {
+    this.#claims.take(line, use)
+    try {
+      this.#board.demandFree(line)
+    } catch (error) {
+      this.#claims.drop(line)
+      throw error
+    }
+  }
+
+  async #end(): Promise<void> {
+    this.#claims.close()
+    await Promise.all(this.#inputs.map((debounce) => debounce.stop()))
+  }
+}
