@@ -1,0 +1,104 @@
+/**
+ * What only the whole file shows: ids and pins that are used twice, and a file that asks for nothing. Looks at the
+ * tree rather than at the parsed configuration where it can, so that a fault beside an id or a pin hides no clash.
+ */
+import type { Problem } from '../errors.ts'
+import { sensorTypes } from '../sensors/index.ts'
+import { typedValue } from './expand.ts'
+import type { ParsedConfig } from './schema.ts'
+import { type ConfigNode, entry, items, named, problemAt, type ScalarNode, shown, usableItems } from './tree.ts'
+
+/** All of them. `parsed` is what the schema left of `root`. */
+export function findConflicts(root: ConfigNode, parsed: ParsedConfig): Problem[] {
+  return [...nothingToDo(root), ...sharedIds(root), ...sharedPins(root, parsed)]
+}
+
+/** A value that is there and right. */
+export function good(node: ConfigNode | undefined): ScalarNode | undefined {
+  return node?.kind === 'scalar' && !node.refused ? node : undefined
+}
+
+function nothingToDo(root: ConfigNode): Problem[] {
+  const parts = [['sensors'], ['gpio'], ['gpio', 'outputs'], ['gpio', 'inputs']].map((path) => entry(root, ...path))
+  if (parts.some((node) => node !== undefined && (node.refused || items(node).length > 0))) return []
+  const remedy = 'add an entry to the list sensors, or to outputs or inputs below gpio'
+  return [problemAt(root, 'there is nothing to do: the file has neither sensors nor pins', remedy)]
+}
+
+function sharedIds(root: ConfigNode): Problem[] {
+  const problems: Problem[] = []
+  const first = new Map<unknown, ConfigNode>()
+  for (const sensor of items(entry(root, 'sensors'))) {
+    if (sensor.kind !== 'map') continue
+    const given = entry(sensor, 'id')
+    const id = good(given)
+    if (given !== undefined && id === undefined) continue
+    const holder = first.get(id?.value)
+    if (holder === undefined) first.set(id?.value, id ?? sensor)
+    else if (id === undefined) {
+      const message = `has no id, and neither has ${named(holder)}: they would share the node's own topics`
+      problems.push(problemAt(sensor, message, 'give all but one of them an id'))
+    } else {
+      const message = `${sharedValue(id, holder)} is the id of two sensors: this one, and ${named(holder)}`
+      problems.push(problemAt(id, message, 'ids must differ'))
+    }
+  }
+  return problems
+}
+
+/** What two nodes have in common; as a reference, where showing it would show text from the environment. */
+function sharedValue(node: ConfigNode, other: ConfigNode): string {
+  return shown(other.kind === 'scalar' && other.expanded ? other : node)
+}
+
+interface Use {
+  readonly pin: number
+  readonly node: ConfigNode
+}
+
+function sharedPins(root: ConfigNode, parsed: ParsedConfig): Problem[] {
+  const problems: Problem[] = []
+  const first = new Map<number, ConfigNode>()
+  const uses = [...sensorPins(root, parsed), ...gpioPins(root, 'outputs'), ...gpioPins(root, 'inputs')]
+  for (const { pin, node } of uses.sort(byPlace)) {
+    const holder = first.get(pin)
+    if (holder === undefined) first.set(pin, node)
+    else {
+      const message = `pin ${sharedValue(node, holder)} is used twice: here, and by ${named(holder)}`
+      problems.push(problemAt(node, message, 'a pin has one use'))
+    }
+  }
+  return problems
+}
+
+function byPlace({ node: { at: a } }: Use, { node: { at: b } }: Use): number {
+  return a.line - b.line || a.column - b.column
+}
+
+function gpioPins(root: ConfigNode, list: 'outputs' | 'inputs'): Use[] {
+  return items(entry(root, 'gpio', list)).flatMap((item) => {
+    const node = good(entry(item, 'pin'))
+    return node === undefined ? [] : [{ pin: Number(typedValue(node)), node }]
+  })
+}
+
+function isNumber(node: ConfigNode, number: number): boolean {
+  const scalar = good(node)
+  return scalar !== undefined && typedValue(scalar) === number
+}
+
+/** Pins that sensors use themselves, each at the option that names it. */
+function sensorPins(root: ConfigNode, parsed: ParsedConfig): Use[] {
+  const nodes = usableItems(entry(root, 'sensors'))
+  return parsed.sensors.flatMap((sensor, index) => {
+    const node = nodes[index]
+    if (node?.kind !== 'map') return []
+    const options = [...node.entries.values()]
+    return (sensorTypes[sensor.type].pins?.(sensor) ?? []).flatMap((pin) => {
+      const option = options.find((value) => isNumber(value, pin))
+      // Without its option in the file it is a default, unless the option is there and wrong.
+      if (option === undefined && options.some(({ refused }) => refused)) return []
+      return [{ pin, node: option ?? node }]
+    })
+  })
+}

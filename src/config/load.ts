@@ -1,0 +1,116 @@
+/**
+ * Loads the configuration: text, tree, environment, schema, checks across the file, files that it names. Every step
+ * goes on with what the one before has left, so that all problems come at once. The file is only ever read.
+ */
+import { dirname, resolve } from 'node:path'
+import { ConfigError, type Problem } from '../errors.ts'
+import { advise, clearTextPassword } from './advice.ts'
+import { findConflicts } from './conflicts.ts'
+import { readDocument } from './document.ts'
+import { expandTree } from './expand.ts'
+import { readText } from './read-text.ts'
+import type { Config, ParsedConfig, SensorConfig } from './schema.ts'
+import { absolutePaths, checkFiles } from './secrets.ts'
+import { findTopicConflicts, withNode } from './topic-conflicts.ts'
+import { type ConfigNode, entry, inFileOrder, problemAt } from './tree.ts'
+import { validate } from './validate.ts'
+import { topicPrefix } from './values.ts'
+
+/** What a configuration may take from the process. */
+export interface LoadEnv {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly hostname: string
+}
+
+export interface Loaded {
+  readonly config: Config
+  readonly warnings: readonly Problem[]
+  readonly file: string
+}
+
+export interface Parsed {
+  /** Made of what is right in the file; to be used only where there are no problems. Undefined where nothing is left. */
+  readonly config: Config | undefined
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+  /** The file, with the places of everything. */
+  readonly root: ConfigNode | undefined
+}
+
+/**
+ * Reads a configuration and all that it names.
+ *
+ * @throws ConfigError with all problems at once, in the order of the file
+ */
+export async function loadConfig(file: string, env: LoadEnv): Promise<Loaded> {
+  const { config, problems, warnings, root } = parseConfig(await readText(file), file, env)
+  if (config === undefined || root === undefined) throw new ConfigError(file, problems)
+  const folders = { config: folderOf(file), credentials: env.env.CREDENTIALS_DIRECTORY }
+  const files = await checkFiles(root, config.mqtt, folders)
+  if (problems.length + files.problems.length > 0)
+    throw new ConfigError(file, inFileOrder([...problems, ...files.problems]))
+  const mqtt = { ...config.mqtt, ...files.mqtt }
+  const all = [...warnings, ...files.warnings, ...clearTextPassword(root, mqtt)]
+  return { config: { ...config, mqtt }, warnings: inFileOrder(all), file }
+}
+
+/** The part of loading that touches no file: `file` gives the folder that relative paths begin at. */
+export function parseConfig(text: string, file: string, { env, hostname }: LoadEnv): Parsed {
+  const { root, problems: ofYaml } = readDocument(text)
+  if (root === undefined) return { config: undefined, problems: inFileOrder(ofYaml), warnings: [], root }
+  const unresolved = expandTree(root, env)
+  const { parsed, problems: ofSchema } = validate(root)
+  const problems = [...ofYaml, ...unresolved, ...ofSchema]
+  if (parsed === undefined) return { config: undefined, problems: inFileOrder(problems), warnings: [], root }
+
+  const id = parsed.node.id ?? defaultNodeId(hostname)
+  problems.push(
+    ...findConflicts(root, parsed),
+    ...findTopicConflicts(root, parsed.topics, id),
+    ...longPrefixes(root, parsed, id),
+  )
+  return {
+    config: complete(parsed, id, folderOf(file)),
+    problems: inFileOrder(problems),
+    warnings: inFileOrder(advise(root, parsed, id)),
+    root,
+  }
+}
+
+function complete(parsed: ParsedConfig, id: string, folder: string): Config {
+  const { sensors, devices, gpio, alerts } = parsed.topics
+  return {
+    ...parsed,
+    node: { id },
+    mqtt: { ...absolutePaths(parsed.mqtt, folder), client_id: parsed.mqtt.client_id ?? `sensor-node-${id}` },
+    sensors: parsed.sensors as readonly SensorConfig[], // each as its own type's schema yields it
+    topics: {
+      sensors: withNode(sensors, id),
+      devices: withNode(devices, id),
+      gpio: withNode(gpio, id),
+      alerts: withNode(alerts, id),
+    },
+  }
+}
+
+/** A prefix can outgrow its limit when the id takes its place. */
+function longPrefixes(root: ConfigNode, { topics }: ParsedConfig, id: string): Problem[] {
+  return Object.entries(topics).flatMap(([key, prefix]) => {
+    const node = entry(root, 'topics', key)
+    const result = topicPrefix.safeParse(withNode(prefix, id))
+    if (node === undefined || node.refused || result.success) return []
+    return [problemAt(node, `${result.error.issues[0]?.message} when the id of the node takes the place of {node}`)]
+  })
+}
+
+const LONGEST_ID = 64
+
+/** The first label of the host name, as a node's id may be written. */
+function defaultNodeId(hostname: string): string {
+  const [label = ''] = hostname.split('.')
+  return label.replace(/[^A-Za-z0-9_-]/gu, '-').slice(0, LONGEST_ID) || 'sensor-node'
+}
+
+function folderOf(file: string): string {
+  return dirname(resolve(file))
+}

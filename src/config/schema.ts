@@ -1,0 +1,177 @@
+/**
+ * The configuration, defined once: types, defaults, error texts, JSON Schema and the README's reference are made
+ * from this. Keys are as in the file, durations are milliseconds in the program.
+ */
+import { z } from 'zod'
+import { type SensorConfig, sensor } from './sensor-schema.ts'
+import {
+  clash,
+  duration,
+  flag,
+  id,
+  level,
+  levelOr,
+  list,
+  pin,
+  positiveDuration,
+  secret,
+  section,
+  text,
+  topicPrefix,
+  whole,
+} from './values.ts'
+
+export { type MetricConfig, type SensorConfig, sensorSchema } from './sensor-schema.ts'
+
+const node = section({
+  id: id.optional().describe("The node's id, a level of its topics. Default: the first label of the host name."),
+})
+
+const tls = section({
+  ca: text
+    .optional()
+    .describe('File with the certificates of the CA that signed the broker; default: the system’s CAs.'),
+  cert: text.optional().describe('File with the client certificate.'),
+  key: text.optional().describe('File with the key of the client certificate.'),
+  servername: text.optional().describe('Name that the certificate must carry, where it is not the host of the URL.'),
+}).superRefine(({ cert, key }, context) => {
+  if (cert !== undefined && key === undefined) clash(context, 'cert', 'key', 'needs key beside it')
+  if (key !== undefined && cert === undefined) clash(context, 'key', 'cert', 'needs cert beside it')
+})
+
+const mqtt = section({
+  url: text
+    .superRefine(checkUrl)
+    .default('mqtt://localhost:1883')
+    .describe('The broker: mqtt://host:1883, or mqtts://host:8883 for TLS.'),
+  username: text.optional().describe('User name at the broker.'),
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: that is how the file writes it
+  password: secret.optional().describe('Password, as `${NAME}` from the environment. Better: `password_file`.'),
+  password_file: text
+    .optional()
+    .describe(
+      'File with the password; a name without a slash is looked for in `$CREDENTIALS_DIRECTORY` first. Read at each connect.',
+    ),
+  client_id: text
+    .max(128, 'must have at most 128 characters')
+    .optional()
+    .describe('Client id. Default: `sensor-node-<node id>`.'),
+  protocol: z
+    .union([z.literal(5), z.literal(4)], { error: 'must be 5 (MQTT 5) or 4 (MQTT 3.1.1)' })
+    .default(5)
+    .describe('5 for MQTT 5, which falls back where the broker does not speak it; 4 for MQTT 3.1.1.'),
+  keepalive: duration
+    .refine((ms) => ms >= 1000 && ms <= 65_535_000 && ms % 1000 === 0, 'must be whole seconds from 1s to 65535s')
+    .prefault('30s')
+    .describe('A broker that is silent for one and a half times this is taken for gone.'),
+  tls: tls.optional().describe('For mqtts:// only.'),
+}).superRefine(({ url, username, password, password_file, tls }, context) => {
+  if (tls !== undefined && !/^mqtts:/i.test(url)) clash(context, 'tls', 'url', 'needs a url that begins with mqtts://')
+  if (password !== undefined && password_file !== undefined) {
+    clash(context, 'password', 'password_file', 'must not stand beside password_file: remove one of them')
+  }
+  // MQTT 3.1.1, section 3.1.2.9: no password without a user name.
+  if (username !== undefined) return
+  if (password !== undefined) clash(context, 'password', 'username', 'needs username beside it')
+  if (password_file !== undefined) clash(context, 'password_file', 'username', 'needs username beside it')
+})
+
+const label = text
+  .max(64, 'must have at most 64 characters')
+  .optional()
+  .describe('A label for people, in `info` and the log.')
+const activeLow = flag.default(false).describe('True where the wire is low while the thing is on.')
+
+const output = section({
+  pin: pin.describe('BCM number, 0 to 27.'),
+  name: label,
+  active_low: activeLow,
+  initial: levelOr('keep', 'last')
+    .default('off')
+    .describe(
+      'Level from the first moment: `off`, `on`, `keep` (what an earlier run left, else off), `last` (the last ordered, kept in `$STATE_DIRECTORY`).',
+    ),
+  on_exit: levelOr('keep').default('off').describe('Level at a clean stop: `off`, `on`, or `keep`.'),
+  max_on: positiveDuration.optional().describe('Switched off after being on for this long, whoever switched it on.'),
+  on_disconnect: section({
+    state: level.describe('`on` or `off`.'),
+    after: duration.prefault('60s').describe('Grace time; a return within it changes nothing.'),
+  })
+    .optional()
+    .describe('Level to take when the broker has been away for a while.'),
+}).superRefine((value, context) => {
+  if (value.max_on === undefined) return
+  for (const key of ['initial', 'on_exit'] as const) {
+    if (value[key] !== 'on') continue
+    clash(context, key, 'max_on', 'must not be on where max_on limits how long it may be')
+  }
+})
+
+const input = section({
+  pin: pin.describe('BCM number, 0 to 27.'),
+  name: label,
+  active_low: activeLow,
+  debounce: duration
+    .refine((ms) => ms <= 60_000, 'must be at most 60s')
+    .prefault('20ms')
+    .describe('A level counts when it has been stable for this long.'),
+})
+
+const gpio = section({
+  backend: z
+    .enum(['auto', 'onoff', 'mock'], { error: 'must be auto, onoff or mock' })
+    .default('auto')
+    .describe('`onoff` for the real pins, `mock` for a board in memory, `auto` for the real ones.'),
+  outputs: list(output).default([]).describe('Pins that commands drive.'),
+  inputs: list(input).default([]).describe('Pins that are read.'),
+})
+
+const topics = section({
+  sensors: topicPrefix.default('sensors/{node}').describe('Before a sensor’s metrics, `data` and `status`.'),
+  devices: topicPrefix.default('devices/{node}').describe('Before `status`, `info` and `health`.'),
+  gpio: topicPrefix.default('gpio').describe('Before a pin’s `command`, `state` and `error`.'),
+  alerts: topicPrefix.default('alerts/{node}').describe('Kept free for alerts.'),
+})
+
+const outbox = section({
+  max_records: whole(1, 1_000_000)
+    .default(10_000)
+    .describe('JSON records kept in memory while the broker is away; beyond it the oldest is dropped and counted.'),
+})
+
+/** The whole file. */
+export const configSchema = section({
+  node: node.prefault({}).describe('Who this is.'),
+  mqtt: mqtt.prefault({}).describe('The broker.'),
+  sensors: list(sensor).default([]).describe('What is measured.'),
+  gpio: gpio.prefault({}).describe('The pins.'),
+  topics: topics.prefault({}).describe('Where things are published; `{node}` stands for the node’s id.'),
+  outbox: outbox.prefault({}).describe('Records on their way to the broker.'),
+})
+
+/** What the schema yields. */
+export type ParsedConfig = z.output<typeof configSchema>
+export type MqttConfig = ParsedConfig['mqtt']
+export type OutputConfig = ParsedConfig['gpio']['outputs'][number]
+export type InputConfig = ParsedConfig['gpio']['inputs'][number]
+export type TopicsConfig = ParsedConfig['topics']
+
+/** A loaded configuration: ids and client id filled in, `{node}` replaced in the prefixes, paths made absolute. */
+export interface Config extends Omit<ParsedConfig, 'node' | 'mqtt' | 'sensors'> {
+  readonly node: { readonly id: string }
+  readonly mqtt: MqttConfig & { readonly client_id: string }
+  readonly sensors: readonly SensorConfig[]
+}
+
+function checkUrl(url: string, context: z.RefinementCtx): void {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (parsed === undefined || parsed.hostname === '' || parsed.port === '0') {
+    context.addIssue('must be the address of a broker, such as mqtt://localhost:1883')
+  } else if (parsed.protocol !== 'mqtt:' && parsed.protocol !== 'mqtts:') {
+    context.addIssue('must begin with mqtt:// or mqtts://')
+  } else if (parsed.username !== '' || parsed.password !== '') {
+    context.addIssue('must carry no user name and password; use username and password_file')
+  } else if (!['', '/'].includes(parsed.pathname) || parsed.search !== '' || parsed.hash !== '') {
+    context.addIssue('must end after host and port')
+  }
+}

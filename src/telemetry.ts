@@ -1,0 +1,120 @@
+/**
+ * The MQTT contract, in one place: every topic and every payload. Pure. What the agent publishes is a `Message`
+ * made here, and what it subscribes to is named here.
+ */
+import type { TopicsConfig } from './config/schema.ts'
+import type { Level } from './gpio/gpio.ts'
+import type { Reading } from './reading.ts'
+
+export interface Message {
+  readonly topic: string
+  readonly payload: string
+  readonly qos: 0 | 1
+  readonly retain: boolean
+  /** A retained value that nobody renews is cleared by the broker after this (MQTT 5), ms. */
+  readonly expiresMs?: number
+}
+
+export interface TelemetryOptions {
+  readonly node: string
+  /** Prefixes, `{node}` already replaced. */
+  readonly topics: Pick<TopicsConfig, 'sensors' | 'devices' | 'gpio'>
+  /** Id of this start of the agent. */
+  readonly run: string
+}
+
+export type Telemetry = ReturnType<typeof createTelemetry>
+
+/** A broker clears a metric after this many times the longest silence that is normal for it. */
+const EXPIRY_FACTOR = 3
+
+/** What a topic level may look like to get an answer on a topic of its own. */
+const SAFE_LEVEL = /^[A-Za-z0-9_-]{1,32}$/
+
+/** Characters of a refused command that its error repeats. */
+const COMMAND_SHOWN = 64
+
+/** Makes the topics and payloads of one node. */
+export function createTelemetry({ node, topics, run }: TelemetryOptions) {
+  const sensorPrefix = (id: string | undefined): string =>
+    id === undefined ? topics.sensors : `${topics.sensors}/${id}`
+  const retained = (topic: string, payload: string): Message => ({ topic, payload, qos: 1, retain: true })
+
+  return {
+    /** `offline` is also the will. */
+    status: (status: 'online' | 'offline'): Message => retained(`${topics.devices}/status`, status),
+
+    info: (info: object): Message => retained(`${topics.devices}/info`, JSON.stringify(info)),
+
+    health: (health: object): Message => ({
+      topic: `${topics.devices}/health`,
+      payload: JSON.stringify(health),
+      qos: 0,
+      retain: true,
+    }),
+
+    sensorStatus: (id: string | undefined, status: 'online' | 'offline'): Message =>
+      retained(`${sensorPrefix(id)}/status`, status),
+
+    /** The due metrics of a reading, each on its own topic. `silenceMs`: the longest normal time between two; undefined: no end. */
+    metrics(id: string | undefined, reading: Reading, silenceMs: (quantity: string) => number | undefined): Message[] {
+      return reading.due.map((quantity) => {
+        const silence = silenceMs(quantity)
+        const message = retained(`${sensorPrefix(id)}/${quantity}`, String(reading.values[quantity]))
+        return silence === undefined ? message : { ...message, expiresMs: EXPIRY_FACTOR * silence }
+      })
+    },
+
+    /** All valid values of a read: the durable record. Not to be made of a reading without values. */
+    record: (id: string | undefined, reading: Reading, seq: number): Message => ({
+      topic: `${sensorPrefix(id)}/data`,
+      payload: JSON.stringify({
+        timestamp: new Date(reading.at).toISOString(),
+        node,
+        ...(id === undefined ? {} : { sensor: id }),
+        run,
+        seq,
+        ...reading.values,
+      }),
+      qos: 1,
+      retain: false,
+    }),
+
+    pinState: (pin: number, level: Level): Message => retained(`${topics.gpio}/${pin}/state`, String(level)),
+
+    /** Why a command was refused; undefined where the level after the prefix is not fit to be answered on. */
+    commandError(pin: string, error: string, command: Uint8Array): Message | undefined {
+      if (!SAFE_LEVEL.test(pin)) return undefined
+      const payload = JSON.stringify({ error, command: shown(command), node })
+      return { topic: `${topics.gpio}/${pin}/error`, payload, qos: 1, retain: false }
+    },
+
+    /** What to subscribe to for commands. */
+    commandFilter: `${topics.gpio}/+/command`,
+
+    /** The level that names the pin in a command's topic; undefined for any other topic. */
+    commandPin(topic: string): string | undefined {
+      const rest = topic.startsWith(`${topics.gpio}/`) ? topic.slice(topics.gpio.length + 1) : ''
+      const [pin, last, ...more] = rest.split('/')
+      return last === 'command' && more.length === 0 ? pin : undefined
+    },
+
+    /** The topics of one sensor, for `info` and `check`. */
+    sensorTopics: (id: string | undefined, quantities: readonly string[]): string[] =>
+      [...quantities, 'data', 'status'].map((last) => `${sensorPrefix(id)}/${last}`),
+
+    /** The topics of one pin, for `info` and `check`. */
+    pinTopics: (pin: number, direction: 'output' | 'input'): Record<string, string> => ({
+      ...(direction === 'output' ? { command: `${topics.gpio}/${pin}/command` } : {}),
+      state: `${topics.gpio}/${pin}/state`,
+      ...(direction === 'output' ? { error: `${topics.gpio}/${pin}/error` } : {}),
+    }),
+  }
+}
+
+/** At most 64 characters, U+FFFD for bytes that are no text. */
+export function shown(bytes: Uint8Array): string {
+  // Four bytes a character at most, and one more character to see that there was more.
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, 4 * (COMMAND_SHOWN + 1)))
+  return [...text].slice(0, COMMAND_SHOWN).join('')
+}
