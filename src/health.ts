@@ -1,0 +1,124 @@
+/**
+ * Who has beaten when, what works and what does not. Decides whether the watchdog may be fed, and says in one line
+ * (for systemd) and in one object (for MQTT) how the node is.
+ */
+import type { Clock } from './clock.ts'
+import type { Rejection } from './reading.ts'
+
+interface SensorHealth {
+  /** The id, or undefined for the node's own. */
+  readonly id: string | undefined
+  readonly type: string
+  status: 'starting' | 'online' | 'offline'
+  ok: number
+  failed: number
+  rejected: number
+  /** On the monotonic clock, ms. */
+  lastGood: number | undefined
+  error: string | undefined
+}
+
+export interface BrokerHealth {
+  readonly connected: boolean
+  readonly reconnects: number
+  readonly lastError: string | undefined
+  readonly queued: number
+  readonly dropped: Readonly<Record<string, number>>
+}
+
+export type Health = ReturnType<typeof createHealth>
+
+/** Makes the health of one agent. `broker` is asked whenever health is told. */
+export function createHealth(clock: Clock, broker: () => BrokerHealth) {
+  const started = clock.monotonic()
+  const deadlines = new Map<string, number>()
+  const sensors = new Map<string, SensorHealth>()
+  const pinFaults = new Map<number, string>()
+
+  return {
+    /** The loop of that name is alive and will beat again within `withinMs`. */
+    beat(loop: string, withinMs: number): void {
+      deadlines.set(loop, clock.monotonic() + withinMs)
+    },
+
+    /** Loops that have missed their own deadline. Empty: the watchdog may be fed. A broker that is away is no reason. */
+    stuck(): string[] {
+      const now = clock.monotonic()
+      return [...deadlines].filter(([, deadline]) => deadline < now).map(([loop]) => loop)
+    },
+
+    /** Registers a sensor; the returned functions are for its loop. */
+    sensor(key: string, id: string | undefined, type: string) {
+      const entry: SensorHealth = {
+        id,
+        type,
+        status: 'starting',
+        ok: 0,
+        failed: 0,
+        rejected: 0,
+        lastGood: undefined,
+        error: undefined,
+      }
+      sensors.set(key, entry)
+      return {
+        ok(rejected: readonly Rejection[]): void {
+          entry.ok += 1
+          entry.rejected += rejected.length
+          entry.lastGood = clock.monotonic()
+          entry.error = undefined
+        },
+        failed(error: Error): void {
+          entry.failed += 1
+          entry.error = error.message
+        },
+        status(status: 'online' | 'offline'): void {
+          entry.status = status
+        },
+      }
+    },
+
+    pin(pin: number, fault: string | undefined): void {
+      if (fault === undefined) pinFaults.delete(pin)
+      else pinFaults.set(pin, fault)
+    },
+
+    /** `online, 3 sensors ok, 0 queued`; what fails is named. */
+    line(): string {
+      const { connected, queued } = broker()
+      const all = [...sensors]
+      const ok = all.filter(([, { status }]) => status === 'online').length
+      const failing = all.filter(([, { status }]) => status === 'offline').map(([key]) => key)
+      const parts = [connected ? 'online' : 'broker away', `${ok} sensor${ok === 1 ? '' : 's'} ok`]
+      if (failing.length > 0) parts.push(`failing: ${failing.join(' ')}`)
+      if (pinFaults.size > 0) parts.push(`pins failing: ${[...pinFaults.keys()].join(' ')}`)
+      parts.push(`${queued} queued`)
+      return parts.join(', ')
+    },
+
+    /** The payload of `devices/<node>/health`. Ages and uptime in seconds, memory in bytes. */
+    report(): object {
+      const now = clock.monotonic()
+      const { reconnects, lastError, queued, dropped } = broker()
+      const { rss, heapUsed } = process.memoryUsage()
+      return {
+        timestamp: new Date(clock.now()).toISOString(),
+        uptime: Math.round((now - started) / 1000),
+        memory: { rss, heap_used: heapUsed },
+        sensors: [...sensors.values()].map(({ id, type, status, ok, failed, rejected, lastGood, error }) => ({
+          ...(id === undefined ? {} : { id }),
+          type,
+          status,
+          ok,
+          failed,
+          rejected,
+          ...(lastGood === undefined ? {} : { age: Math.round((now - lastGood) / 1000) }),
+          ...(error === undefined ? {} : { error }),
+        })),
+        pins: Object.fromEntries(pinFaults),
+        outbox: { depth: queued, dropped },
+        reconnects,
+        ...(lastError === undefined ? {} : { last_error: lastError }),
+      }
+    },
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * One loop per sensor: open, read at a fixed rate, a deadline on everything, close and reopen with back-off after
+ * a fault. Loops know nothing of each other, so one sensor's failure or hang never delays another.
+ */
+import { backoff } from './backoff.ts'
+import { type Clock, calledOff } from './clock.ts'
+import { LATE, withDeadline } from './deadline.ts'
+import { messageOf, SensorError } from './errors.ts'
+import { FaultLog } from './faults.ts'
+import type { Logger } from './log.ts'
+import type { Sample } from './reading.ts'
+import type { Sensor } from './sensors/sensor.ts'
+
+export interface LoopOptions {
+  /** For the log: the id, or the type of the node's own sensor. */
+  readonly name: string
+  readonly intervalMs: number
+  /** Deadline of one read. */
+  readonly timeoutMs: number
+  /** Soonest retry after an ordinary failure; between two reads that are not both on time there is as much. */
+  readonly retryMs: number
+  readonly open: () => Promise<Sensor>
+  readonly clock: Clock
+  readonly log: Logger
+  /** The quantities that the chip has, known after each open. */
+  readonly onOpen: (sensor: Sensor) => void
+  /** A good read: raw sample, wall clock and monotonic clock when it was there, ms. */
+  readonly onSample: (sample: Sample, at: number, monotonic: number) => void
+  readonly onFailure: (error: SensorError) => void
+  /** Told on a change only; the first time after the first read or the first failed open. */
+  readonly onStatus: (status: 'online' | 'offline') => void
+  /** The loop will beat again within this time, ms, if all is well. */
+  readonly beat: (withinMs: number) => void
+}
+
+/** Opening may take a reset, calibration and a child process, but not for ever. */
+const OPEN_DEADLINE_MS = 10_000
+/** A driver that does not let go is left behind. */
+const CLOSE_DEADLINE_MS = 2000
+/** On top of what a step may take before the loop counts as stuck: timers are late on a busy Pi. */
+const BEAT_SLACK_MS = 10_000
+/** Sums of fractional milliseconds fall short of a tick by their rounding; that is not another tick. */
+const FLOAT_SLACK_MS = 0.001
+const REOPEN = { firstMs: 1000, longestMs: 300_000 }
+/** Ordinary failures in a row that make a sensor `offline`. */
+const ORDINARY_IN_A_ROW = 3
+
+/**
+ * Reads one sensor until the signal aborts, then closes it and returns.
+ *
+ * @throws only for a bug of ours; a sensor's failures go to `onFailure`
+ */
+export async function runSensor(options: LoopOptions, signal: AbortSignal): Promise<void> {
+  const { name, clock, log, beat } = options
+  const faults = new FaultLog(log, 'sensor')
+  const ticks = createTicks(clock, options.intervalMs)
+  let status: 'online' | 'offline' | undefined
+  let failures = 0
+
+  const setStatus = (next: 'online' | 'offline'): void => {
+    if (status === next) return
+    status = next
+    options.onStatus(next)
+  }
+  const failed = (error: SensorError): void => {
+    faults.happened(error, { sensor: name })
+    options.onFailure(error)
+  }
+
+  while (!signal.aborted) {
+    try {
+      beat(OPEN_DEADLINE_MS + BEAT_SLACK_MS)
+      const sensor = await open()
+      try {
+        await readOn(sensor)
+      } finally {
+        await close(sensor)
+      }
+    } catch (error) {
+      if (calledOff(error, signal)) return
+      if (!(error instanceof SensorError)) throw error
+      failures += 1
+      failed(error)
+      setStatus('offline')
+      await pause(backoff(failures, REOPEN))
+    }
+  }
+
+  async function open(): Promise<Sensor> {
+    const opening = asSensorError(options.open)
+    const sensor = await withDeadline(() => opening, OPEN_DEADLINE_MS, clock, signal).catch((error: unknown) => {
+      closeWhenThere(opening)
+      throw error
+    })
+    if (sensor !== LATE) {
+      log.debug({ sensor: name, quantities: sensor.quantities }, 'sensor opened')
+      options.onOpen(sensor)
+      return sensor
+    }
+    closeWhenThere(opening)
+    throw new SensorError('timeout', `the sensor did not open within ${OPEN_DEADLINE_MS / 1000} s`)
+  }
+
+  async function close(sensor: Sensor): Promise<void> {
+    beat(CLOSE_DEADLINE_MS + BEAT_SLACK_MS)
+    const told = (reason: string): void => log.debug({ sensor: name, reason }, 'sensor did not close')
+    try {
+      const closed = await withDeadline(() => sensor.close(), CLOSE_DEADLINE_MS, clock)
+      if (closed === LATE) told(`not within ${CLOSE_DEADLINE_MS} ms`)
+    } catch (error) {
+      told(messageOf(error))
+    }
+  }
+
+  /** Reads until a fault that needs a reopen, which it throws, or until the signal aborts. */
+  async function readOn(sensor: Sensor): Promise<void> {
+    let ordinary = 0
+    let onTick = false
+    while (!signal.aborted) {
+      const begun = clock.monotonic()
+      try {
+        const sample = await read(sensor)
+        ordinary = 0
+        failures = 0
+        faults.ended({ sensor: name })
+        options.onSample(sample, clock.now(), clock.monotonic())
+        setStatus('online')
+      } catch (error) {
+        if (!(error instanceof SensorError && error.ordinary)) throw error
+        ordinary += 1
+        failed(error)
+        if (ordinary >= ORDINARY_IN_A_ROW) setStatus('offline')
+        if (ordinary < ORDINARY_IN_A_ROW && options.retryMs < ticks.untilNext()) {
+          await pause(options.retryMs)
+          onTick = false
+          continue
+        }
+      }
+      // A retry or a reopen may lie just before a tick, and a sensor read too soon repeats itself or fails.
+      await pause(ticks.untilNext(onTick ? 0 : begun + options.retryMs - clock.monotonic()))
+      onTick = true
+    }
+  }
+
+  async function read(sensor: Sensor): Promise<Sample> {
+    beat(options.timeoutMs + BEAT_SLACK_MS)
+    const sample = await withDeadline((own) => asSensorError(() => sensor.read(own)), options.timeoutMs, clock, signal)
+    if (sample !== LATE) return sample
+    throw new SensorError('timeout', `no answer within ${options.timeoutMs} ms`)
+  }
+
+  async function pause(ms: number): Promise<void> {
+    beat(ms + BEAT_SLACK_MS)
+    await clock.sleep(ms, signal).catch((error: unknown) => {
+      if (!calledOff(error, signal)) throw error
+    })
+  }
+}
+
+/** Fixed rate on the monotonic clock: ticks lie at whole intervals from the first, missed ones are skipped. */
+function createTicks(clock: Clock, intervalMs: number): { untilNext(atLeastMs?: number): number } {
+  const start = clock.monotonic()
+  return {
+    untilNext(atLeastMs = 0) {
+      const elapsed = clock.monotonic() - start
+      const next = Math.floor((elapsed + FLOAT_SLACK_MS) / intervalMs) + 1
+      const bearable = Math.ceil((elapsed + atLeastMs - FLOAT_SLACK_MS) / intervalMs)
+      return Math.max(next, bearable) * intervalMs - elapsed
+    },
+  }
+}
+
+/** A driver's surprise (a TypeError in a vendor's callback) is its sensor's fault, not the agent's. */
+async function asSensorError<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof SensorError) throw error
+    throw new SensorError('bus', `the driver failed: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** A sensor that opens after its deadline must not keep what it holds. */
+function closeWhenThere(opening: Promise<Sensor>): void {
+  opening.then((sensor) => sensor.close()).catch(() => {}) // it never opened: nothing to give back
+}
