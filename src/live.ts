@@ -1,0 +1,74 @@
+/**
+ * The live view on its way to the broker: of every retained topic only the newest message, and a bounded line of
+ * events. It goes around the outbox, first. While the broker is away the newest values wait here, and all of
+ * them are sent again on each connect.
+ */
+import type { Clock } from './clock.ts'
+import type { Message } from './telemetry.ts'
+
+/** Events (refused commands) that may wait; a flood of them is not worth more memory. */
+const MAX_EVENTS = 256
+
+interface Held {
+  readonly message: Message
+  /** On the monotonic clock, ms. */
+  readonly expiresAt: number
+}
+
+export class LiveView {
+  readonly #clock: Clock
+  readonly #latest = new Map<string, Held>()
+  /** Topics whose newest message was not sent yet, in the order in which they changed. */
+  readonly #due = new Set<string>()
+  readonly #events: Message[] = []
+  #droppedEvents = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  get droppedEvents(): number {
+    return this.#droppedEvents
+  }
+
+  /** Something waits to be sent. */
+  get waiting(): boolean {
+    return this.#due.size > 0 || this.#events.length > 0
+  }
+
+  put(message: Message): void {
+    if (!message.retain) {
+      if (this.#events.length >= MAX_EVENTS) {
+        this.#events.shift()
+        this.#droppedEvents += 1
+      }
+      this.#events.push(message)
+      return
+    }
+    const expiresAt =
+      message.expiresMs === undefined ? Number.POSITIVE_INFINITY : this.#clock.monotonic() + message.expiresMs
+    this.#latest.set(message.topic, { message, expiresAt })
+    this.#due.add(message.topic)
+  }
+
+  /** The next message to send, with what is left of its life; states before events. */
+  next(): Message | undefined {
+    for (const topic of this.#due) {
+      this.#due.delete(topic)
+      const held = this.#latest.get(topic)
+      if (held === undefined) continue
+      const expiresMs = held.expiresAt - this.#clock.monotonic()
+      if (expiresMs <= 0) continue
+      return Number.isFinite(expiresMs) ? { ...held.message, expiresMs } : held.message
+    }
+    return this.#events.shift()
+  }
+
+  /** A new connection: the broker may have forgotten everything. `birth` goes first; events of before are stale by now. */
+  resendAll(birth: readonly Message[] = []): void {
+    this.#events.length = 0
+    this.#due.clear()
+    for (const message of birth) this.put(message)
+    for (const topic of this.#latest.keys()) this.#due.add(topic)
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * The link to the broker: connects, and connects again for as long as the agent lives; on each connect subscribes,
+ * publishes the birth and every state, then drains the outbox. The broker may be absent, refuse, or go away at
+ * any time: nothing else in the agent waits for it.
+ */
+import { type BackoffOptions, fullJitter } from './backoff.ts'
+import { type Clock, calledOff } from './clock.ts'
+import type { MqttConfig } from './config/schema.ts'
+import { CONNECT_TIMEOUT_MS, type Connection, connect } from './connection.ts'
+import { withDeadline } from './deadline.ts'
+import { Dialect } from './dialect.ts'
+import { FaultLog } from './faults.ts'
+import { LiveView } from './live.ts'
+import type { Logger } from './log.ts'
+import { ConnectionError, failure } from './mqtt-errors.ts'
+import type { Outbox } from './outbox.ts'
+import { Sender } from './sender.ts'
+import type { Message } from './telemetry.ts'
+
+export interface MqttOptions {
+  readonly config: MqttConfig & { readonly client_id: string }
+  /** Read afresh for each connection, so that a corrected password needs no restart. */
+  readonly password: () => Promise<string | undefined>
+  readonly will: Message
+  /** What is said first on each connect. */
+  readonly birth: () => readonly Message[]
+  readonly subscriptions: readonly string[]
+  readonly onMessage: (topic: string, payload: Uint8Array, retained: boolean) => void
+  /** Called on each change. */
+  readonly onConnected: (connected: boolean) => void
+  readonly outbox: Outbox
+  readonly clock: Clock
+  readonly log: Logger
+  /** The loop will beat again within this time, ms, if all is well. A broker that is away is no reason not to. */
+  readonly beat: (withinMs: number) => void
+  readonly random: () => number
+}
+
+const RECONNECT: BackoffOptions = { firstMs: 1000, longestMs: 60_000 }
+/** A connection that ends sooner than this counts as a failure: two clients that kick each other must not spin. */
+const STABLE_MS = 10_000
+/** How often the loop shows that it lives while there is nothing to do for it. */
+const BEAT_MS = 20_000
+/** On top of what a step may take before the loop counts as stuck. */
+const BEAT_SLACK_MS = 20_000
+/** So many short connections in a row look like another client with our id. */
+const KICKS = 3
+
+export class Mqtt {
+  readonly #options: MqttOptions
+  readonly #live: LiveView
+  readonly #faults: FaultLog
+  readonly #dialect: Dialect
+  readonly #sender: Sender
+  #connection: Connection | undefined
+  #connects = 0
+  #lastError: string | undefined
+
+  constructor(options: MqttOptions) {
+    this.#options = options
+    this.#live = new LiveView(options.clock)
+    this.#sender = new Sender({
+      live: this.#live,
+      outbox: options.outbox,
+      onRefused: ({ topic }, reason) => {
+        this.#lastError = `the broker refused ${topic}: ${reason}`
+        options.log.warn({ topic, reason }, 'the broker refused a message')
+      },
+    })
+    this.#faults = new FaultLog(options.log, 'broker connection')
+    this.#dialect = new Dialect(options.config.protocol, options.will, options.log)
+  }
+
+  get connected(): boolean {
+    return this.#connection !== undefined
+  }
+
+  /** Connections after the first. */
+  get reconnects(): number {
+    return Math.max(0, this.#connects - 1)
+  }
+
+  /** Why the last connection failed or ended. */
+  get lastError(): string | undefined {
+    return this.#lastError
+  }
+
+  get droppedEvents(): number {
+    return this.#live.droppedEvents
+  }
+
+  /** Publishes now or, where it is retained, the newest of its topic on the next connect. */
+  publish(message: Message): void {
+    if (!message.retain && !this.connected) return // an event is for those who listen now
+    this.#live.put(message)
+    this.#sender.send()
+  }
+
+  /** Sends what was put into the outbox, as far as the connection takes it. */
+  drain(): void {
+    this.#sender.send()
+  }
+
+  /** Resolves when nothing waits for the broker, or there is no connection. */
+  idle(): Promise<void> {
+    return this.#sender.idle()
+  }
+
+  /** Keeps the link up until the signal aborts. The connection stays open then, for `close`. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options
+    let failures = 0
+    let cuts = 0
+    let short = 0
+    while (!signal.aborted) {
+      let error: ConnectionError
+      const started = clock.monotonic()
+      try {
+        const connection = await this.#connect(signal)
+        cuts = 0
+        const ended = await this.#hold(connection, signal)
+        if (ended === undefined) return
+        error = ended
+        short = clock.monotonic() - started < STABLE_MS ? short + 1 : 0
+        failures = short
+        if (short >= KICKS && error.kind === 'closed') error = kicked(this.#options.config.client_id)
+      } catch (thrown) {
+        if (calledOff(thrown, signal)) return
+        error = thrown instanceof ConnectionError ? thrown : failure(thrown)
+        failures += 1
+        short = 0
+        cuts = error.kind === 'closed' ? cuts + 1 : 0
+      }
+      this.#lastError = error.message
+      this.#faults.happened(error, { broker: this.#options.config.url })
+      if (this.#dialect.adapt(error, cuts)) continue
+      const delay = failures === 0 ? 0 : fullJitter(failures, RECONNECT, this.#options.random)
+      log.debug({ ms: Math.round(delay) }, 'next try at the broker')
+      this.#options.beat(delay + BEAT_SLACK_MS)
+      await clock.sleep(delay, signal).catch((thrown: unknown) => {
+        if (!calledOff(thrown, signal)) throw thrown
+      })
+    }
+  }
+
+  /**
+   * Ends the connection: gives what waits `drainMs` to be sent, then publishes `last`, gives its acknowledgement
+   * `ackMs`, and says goodbye.
+   */
+  async close(last: Message, { drainMs, ackMs }: { readonly drainMs: number; readonly ackMs: number }): Promise<void> {
+    const { clock, log } = this.#options
+    await withDeadline(() => this.idle(), drainMs, clock)
+    const connection = this.#connection
+    if (connection === undefined) return
+    const farewell = async (): Promise<void> => {
+      await connection.publish(last)
+      await connection.end()
+    }
+    const failed = await withDeadline(farewell, ackMs, clock).catch(failure)
+    if (failed !== undefined) log.warn('the last message was not acknowledged in time')
+    this.#connection = undefined
+    this.#sender.detach()
+    connection.destroy()
+  }
+
+  async #connect(signal: AbortSignal): Promise<Connection> {
+    const { beat, config, onMessage, password } = this.#options
+    beat(CONNECT_TIMEOUT_MS + BEAT_SLACK_MS)
+    return connect(
+      { config, protocol: this.#dialect.protocol, password: await password(), will: this.#dialect.will, onMessage },
+      signal,
+    )
+  }
+
+  /** Everything that a new connection needs, in one place; then until it ends. Undefined: the signal aborted. */
+  async #hold(connection: Connection, signal: AbortSignal): Promise<ConnectionError | undefined> {
+    const { birth, subscriptions, outbox, log, config } = this.#options
+    this.#connection = connection
+    this.#connects += 1
+    void connection.closed.then(() => this.#lost(connection))
+    this.#faults.ended()
+    log.info(
+      { broker: config.url, protocol: this.#dialect.protocol === 5 ? '5' : '3.1.1', clientId: config.client_id },
+      'connected',
+    )
+    // Packets go out in this order, without waiting: who sees `online` can send a command.
+    for (const filter of subscriptions) {
+      connection.subscribe(filter).catch((error: unknown) => {
+        if (this.#connection !== connection) return
+        this.#lastError = `the broker refused the subscription to ${filter}`
+        log.error(
+          { filter, reason: failure(error).message },
+          'the broker refused a subscription: check its access rules',
+        )
+      })
+    }
+    outbox.rewind()
+    this.#live.resendAll(birth())
+    this.#options.onConnected(true)
+    this.#sender.attach(connection)
+
+    return this.#untilEnd(connection, signal)
+  }
+
+  /** Waits, beating, until the connection has ended, which is the result, or the signal aborts. */
+  async #untilEnd({ closed }: Connection, signal: AbortSignal): Promise<ConnectionError | undefined> {
+    const { beat, clock } = this.#options
+    const over = new AbortController()
+    let ended: ConnectionError | undefined
+    // One reaction for the whole connection: a race with `closed` at each beat would pile them up for months.
+    void closed.then((error) => {
+      ended = error
+      over.abort()
+    })
+    const abort = (): void => over.abort()
+    signal.addEventListener('abort', abort, { once: true })
+    if (signal.aborted) over.abort()
+    while (!over.signal.aborted) {
+      beat(BEAT_MS + BEAT_SLACK_MS)
+      await clock.sleep(BEAT_MS, over.signal).catch((thrown: unknown) => {
+        if (!calledOff(thrown, over.signal)) throw thrown
+      })
+    }
+    signal.removeEventListener('abort', abort)
+    return signal.aborted ? undefined : ended
+  }
+
+  #lost(connection: Connection): void {
+    if (this.#connection !== connection) return
+    this.#connection = undefined
+    this.#sender.detach()
+    this.#options.onConnected(false)
+  }
+}
+
+function kicked(clientId: string): ConnectionError {
+  const reason = `the broker ends each connection soon after it began: is another client using the client id ${clientId}?`
+  return new ConnectionError('kicked', reason)
+}
