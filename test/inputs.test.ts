@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest'
+import type { InputConfig } from '../src/config/schema.ts'
+import { GpioError } from '../src/errors.ts'
+import { createMockGpio, type MockBoard } from '../src/gpio/mock.ts'
+import { openInputs } from '../src/inputs.ts'
+import { FakeClock, settled } from './fakes/fake-clock.ts'
+import { type RecordingLog, recordLog } from './fakes/recording-log.ts'
+
+const SECOND = 1000
+const PIN = 27
+const broken = new GpioError('io', 'GPIO27 can’t be read: I/O error')
+
+interface Bench extends RecordingLog {
+  readonly clock: FakeClock
+  readonly board: MockBoard
+  readonly states: string[]
+  readonly faults: [pin: number, reason: string | undefined][]
+  end(): Promise<void>
+}
+
+async function open(
+  pins: Partial<InputConfig>[] = [{}],
+  arrange: (board: MockBoard) => void = () => {},
+): Promise<Bench> {
+  const clock = new FakeClock()
+  const recording = recordLog()
+  const board = createMockGpio({ clock, log: recording.log })
+  arrange(board)
+  const states: string[] = []
+  const faults: Bench['faults'] = []
+  const controller = new AbortController()
+  await openInputs(
+    {
+      pins: pins.map((config) => ({ pin: PIN, active_low: false, debounce: 20, ...config })),
+      gpio: board,
+      clock,
+      log: recording.log,
+      onState: (pin, level) => states.push(`${pin}=${level}`),
+      onFault: (pin, reason) => faults.push([pin, reason]),
+    },
+    controller.signal,
+  )
+  return {
+    ...recording,
+    ...{ clock, board, states, faults },
+    async end() {
+      controller.abort()
+      await board.close()
+      await settled()
+    },
+  }
+}
+
+describe('an input', () => {
+  it('tells its level at the start, and then each settled change', async () => {
+    const { clock, board, states, end } = await open()
+    expect(states).toEqual(['27=0'])
+    board.drive(PIN, 1)
+    await clock.advance(SECOND)
+    board.drive(PIN, 0)
+    await clock.advance(SECOND)
+    expect(states).toEqual(['27=0', '27=1', '27=0'])
+    await end()
+  })
+
+  it('is logical: with active_low it is 1 while the wire is low', async () => {
+    const { states, end } = await open([{ active_low: true }])
+    expect(states).toEqual(['27=1'])
+    await end()
+  })
+
+  it('does not tell of a bounce that is shorter than its debounce', async () => {
+    const { clock, board, states, end } = await open([{ debounce: 50 }])
+    board.drive(PIN, 1)
+    await clock.advance(30)
+    board.drive(PIN, 0)
+    await clock.advance(SECOND)
+    expect(states).toEqual(['27=0'])
+    await end()
+  })
+
+  it('that works has no fault to tell, neither at the start nor at its edges', async () => {
+    const { clock, board, faults, told, end } = await open()
+    board.drive(PIN, 1)
+    await clock.advance(SECOND)
+    expect(faults).toEqual([])
+    expect(told('info', 'warn', 'error')).toEqual(['info input opened'])
+    await end()
+  })
+
+  it('that can’t be opened is told once, does not stop the others, and is tried again with back-off until it works', async () => {
+    let free = (): void => {}
+    const made = await open([{}, { pin: 22 }], (board) => {
+      free = board.hold(PIN, 'gpio-keys')
+    })
+    expect(made.states).toEqual(['22=0'])
+    await made.clock.advance(6 * SECOND)
+    expect(made.told('warn')).toEqual(['warn input failed'])
+    expect(made.faults.length).toBe(3)
+    expect(made.faults[0]?.[1]).toContain('gpio-keys')
+    free()
+    await made.clock.advance(60 * SECOND)
+    expect(made.states).toEqual(['22=0', '27=0'])
+    expect(made.faults.at(-1)).toEqual([PIN, undefined])
+    expect(made.told('info')).toContain('info input recovered')
+    await made.end()
+  })
+
+  it('that never works is not tried again after the end', async () => {
+    const made = await open([{}], (board) => board.hold(PIN, 'gpio-keys'))
+    await made.end()
+    expect(made.clock.sleeping).toBe(0)
+    expect(made.states).toEqual([])
+  })
+
+  it('that fails while it is watched is told, and told again when it is back', async () => {
+    const { clock, board, states, faults, told, end } = await open()
+    board.fail(PIN, broken)
+    await clock.advance(60 * SECOND)
+    expect(faults[0]).toEqual([PIN, broken.message])
+    expect(told('warn')).toEqual(['warn input failed'])
+    board.fail(PIN)
+    board.drive(PIN, 1)
+    await clock.advance(10 * 60 * SECOND)
+    expect(states.at(-1)).toBe('27=1')
+    expect(faults.at(-1)).toEqual([PIN, undefined])
+    await end()
+  })
+
+  // Not yet: a backend tells nobody of an end that changes no level. This turns red when it does: then drop `fails`.
+  it('that comes back with the level that it had is known to be back, too', async () => {
+    const { clock, board, states, faults, end } = await open()
+    board.fail(PIN, broken)
+    await clock.advance(60 * SECOND)
+    board.fail(PIN)
+    await clock.advance(10 * 60 * SECOND)
+    expect(faults.at(-1)).toEqual([PIN, undefined])
+    expect(states.at(-1)).toBe('27=0')
+    await end()
+  })
+
+  it('leaves no timer behind', async () => {
+    const { clock, board, end } = await open()
+    board.drive(PIN, 1)
+    await clock.advance(5)
+    await end()
+    expect(clock.sleeping).toBe(0)
+  })
+})
