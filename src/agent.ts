@@ -1,0 +1,229 @@
+/**
+ * Wires everything, start to stop. The only file that knows everybody; read downwards it is the way data flows:
+ * sensors and inputs into telemetry, the outbox and MQTT; commands from MQTT through the router to the outputs.
+ */
+import { randomInt } from 'node:crypto'
+import { join } from 'node:path'
+import { createBirth } from './birth.ts'
+import type { Clock } from './clock.ts'
+import type { Config } from './config/schema.ts'
+import { LATE, withDeadline } from './deadline.ts'
+import type { Gpio } from './gpio/gpio.ts'
+import { createHealth } from './health.ts'
+import { readHost } from './host.ts'
+import { openInputs } from './inputs.ts'
+import { LastLevels } from './last-levels.ts'
+import type { Logger } from './log.ts'
+import { Mqtt } from './mqtt.ts'
+import { Outbox } from './outbox.ts'
+import { Outputs } from './outputs.ts'
+import { repeat } from './repeat.ts'
+import { createRouter } from './router.ts'
+import { sense } from './sensing.ts'
+import type { Notifier } from './systemd.ts'
+import { createTelemetry } from './telemetry.ts'
+import { createFeeding } from './watchdog.ts'
+
+/** What an agent needs from outside. */
+export interface World {
+  readonly clock: Clock
+  readonly gpio: Gpio
+  readonly log: Logger
+  /** The folder that stands for `/`. */
+  readonly root: string
+  readonly notifier: Notifier
+  /** Whether hardware sensors are replaced by stand-ins. */
+  readonly simulate: boolean
+  /** The program's version, for the birth. */
+  readonly version: string
+  /** Read at each connect. */
+  readonly password: () => Promise<string | undefined>
+  /** Where state survives a restart; undefined: nowhere. */
+  readonly stateFolder: string | undefined
+  /** Between 0 and 1; for the jitter of reconnecting. */
+  readonly random: () => number
+  /** Id of this start; default: made at random. */
+  readonly run?: string
+  /** Called when everything is wired; `idle` resolves when nothing waits for the broker. */
+  readonly onReady?: (agent: { idle(): Promise<void> }) => void
+}
+
+/** A pin whose driver hangs must not keep the sensors waiting; it goes on opening meanwhile. */
+const PINS_DEADLINE_MS = 10_000
+const HEALTH_EVERY_MS = 60_000
+/** The status line follows the queue this often. */
+const STATUS_EVERY_MS = 5000
+/** At the end: for sensors to close. */
+const LOOPS_DEADLINE_MS = 3000
+/** At the end: for what waits, and for the acknowledgement of `offline`. */
+const LAST_WORDS = { drainMs: 1000, ackMs: 2000 }
+
+/**
+ * Runs until the signal aborts, then brings the outputs to their exit levels, says `offline` and returns.
+ *
+ * @throws only for a bug of ours: what fails outside is handled where it fails
+ */
+export async function runAgent(config: Config, world: World, signal: AbortSignal): Promise<void> {
+  const { clock, gpio, log, root, notifier, simulate, version } = world
+  const run = world.run ?? newRun()
+  const telemetry = createTelemetry({ node: config.node.id, topics: config.topics, run })
+  const last = new LastLevels(
+    world.stateFolder === undefined ? undefined : join(world.stateFolder, 'levels.json'),
+    config.gpio.outputs.filter(({ initial }) => initial === 'last').map(({ pin }) => pin),
+    log,
+  )
+  const outbox = new Outbox({
+    maxRecords: config.outbox.max_records,
+    onOverflow: () =>
+      log.warn({ records: config.outbox.max_records }, 'the outbox is full: dropping the oldest records'),
+  })
+  const health = createHealth(clock, () => ({
+    connected: mqtt.connected,
+    reconnects: mqtt.reconnects,
+    lastError: mqtt.lastError,
+    queued: outbox.depth,
+    dropped: outbox.dropped,
+  }))
+  const tell = (): void => {
+    mqtt.publish(telemetry.health(health.report()))
+    void notifier.status(health.line())
+  }
+  const onPinFault = (pin: number, reason: string | undefined): void => {
+    health.pin(pin, reason)
+    tell()
+  }
+  const onPinState = (pin: number, level: 0 | 1): void => mqtt.publish(telemetry.pinState(pin, level))
+
+  const outputs = new Outputs({
+    pins: config.gpio.outputs,
+    gpio,
+    clock,
+    log,
+    last,
+    onState: onPinState,
+    onFault: onPinFault,
+  })
+  const inputPins = new Set(config.gpio.inputs.map(({ pin }) => pin))
+  const route = createRouter({
+    telemetry,
+    pins: {
+      command: (pin, command) => outputs.command(pin, command),
+      directionOf: (pin) => (outputs.has(pin) ? 'output' : inputPins.has(pin) ? 'input' : undefined),
+    },
+    publish: (message) => mqtt.publish(message),
+    clock,
+    log,
+  })
+
+  const birth = createBirth({
+    config,
+    telemetry,
+    run,
+    version,
+    simulate,
+    backend: gpio.backend,
+    clock,
+    host: await readHost(root),
+  })
+  const mqtt = new Mqtt({
+    config: config.mqtt,
+    password: world.password,
+    will: telemetry.status('offline'),
+    birth: () => [telemetry.status('online'), birth.message()],
+    subscriptions: config.gpio.outputs.length + config.gpio.inputs.length > 0 ? [telemetry.commandFilter] : [],
+    onMessage: (topic, payload, retained) => void route(topic, payload, retained),
+    onConnected(connected) {
+      outputs.connected(connected)
+      tell()
+    },
+    outbox,
+    clock,
+    log,
+    beat: (withinMs) => health.beat('broker', withinMs),
+    random: world.random,
+  })
+
+  // Pins first: an output must have its level before anything else can take time.
+  await last.load()
+  const opening = async (): Promise<void> => {
+    await outputs.open(signal)
+    await openInputs({ pins: config.gpio.inputs, gpio, clock, log, onState: onPinState, onFault: onPinFault }, signal)
+  }
+  if ((await withDeadline(opening, PINS_DEADLINE_MS, clock)) === LATE)
+    log.warn('the pins take long to open: going on without')
+  outputs.connected(false)
+
+  const started: Promise<void>[] = []
+  const failed = new AbortController()
+  const stop = AbortSignal.any([signal, failed.signal])
+  const loops = config.sensors.map((sensor) => {
+    let onStarted = (): void => {}
+    started.push(new Promise((resolve) => (onStarted = resolve)))
+    return sense(
+      {
+        config: sensor,
+        simulate,
+        clock,
+        log,
+        root,
+        telemetry,
+        health,
+        publish: (message) => mqtt.publish(message),
+        store(record) {
+          outbox.put(record)
+          mqtt.drain()
+        },
+        onOpen(quantities) {
+          if (birth.opened(sensor, quantities)) mqtt.publish(birth.message())
+        },
+        onStarted,
+        onChange: tell,
+      },
+      stop,
+    )
+  })
+  const every = (name: string, ms: number, work: () => void): Promise<void> =>
+    repeat({ ms, work, clock, beat: (withinMs) => health.beat(name, withinMs) }, stop)
+  loops.push(
+    mqtt.run(stop),
+    every('health', HEALTH_EVERY_MS, tell),
+    every('status', STATUS_EVERY_MS, () => void notifier.status(health.line())),
+  )
+  if (notifier.watchdogMs !== undefined) {
+    loops.push(every('watchdog', notifier.watchdogMs, createFeeding(health.stuck, notifier, log)))
+  }
+
+  // A loop that throws is a bug of ours: the others stop in order, and the error goes up.
+  const watched = loops.map((loop) => loop.catch((error: unknown) => failed.abort(error)))
+  const stopped = aborted(stop)
+  await Promise.race([Promise.all(started), stopped])
+  if (!stop.aborted) {
+    log.info({ node: config.node.id, run, sensors: config.sensors.length }, 'ready')
+    await notifier.ready(health.line())
+    world.onReady?.({ idle: () => mqtt.idle() })
+  }
+  await stopped
+
+  log.info('stopping')
+  void notifier.stopping()
+  await outputs.exit() // first of all, whatever a driver is up to
+  await withDeadline(() => Promise.all(watched), LOOPS_DEADLINE_MS, clock)
+  await mqtt.close(telemetry.status('offline'), LAST_WORDS)
+  await last.flush()
+  await gpio.close()
+  log.info('stopped')
+  if (failed.signal.aborted) throw failed.signal.reason
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+function newRun(): string {
+  return randomInt(36 ** 8)
+    .toString(36)
+    .padStart(8, '0')
+}

@@ -1,0 +1,71 @@
+/**
+ * The birth message, `devices/<node>/info`: who this node is, what it runs, its sensors and pins with their topics.
+ * The quantities of a sensor are in it once the chip has told them.
+ */
+import type { Clock } from './clock.ts'
+import type { Config } from './config/schema.ts'
+import type { Host } from './host.ts'
+import type { Quantity } from './reading.ts'
+import type { Message, Telemetry } from './telemetry.ts'
+
+export interface BirthOptions {
+  readonly config: Config
+  readonly telemetry: Telemetry
+  readonly run: string
+  readonly version: string
+  readonly simulate: boolean
+  /** Of GPIO. */
+  readonly backend: string
+  readonly clock: Clock
+  readonly host: Host
+}
+
+export interface Birth {
+  /** What an opened sensor has. True where this is news. */
+  opened(sensor: Config['sensors'][number], quantities: readonly Quantity[]): boolean
+  message(): Message
+}
+
+/** Makes the birth of one agent, which starts now. */
+export function createBirth({ config, telemetry, run, version, simulate, backend, clock, host }: BirthOptions): Birth {
+  const known = new Map<object, readonly Quantity[]>()
+  const started = new Date(clock.now()).toISOString()
+  const pins = [
+    ...config.gpio.outputs.map((pin) => ({ ...pin, direction: 'output' as const })),
+    ...config.gpio.inputs.map((pin) => ({ ...pin, direction: 'input' as const })),
+  ]
+  return {
+    opened(sensor, quantities) {
+      const news = String(known.get(sensor)) !== String(quantities)
+      known.set(sensor, quantities)
+      return news
+    },
+    message: () =>
+      telemetry.info({
+        node: config.node.id,
+        version,
+        ...host,
+        node_js: process.version,
+        run,
+        started,
+        simulated: simulate,
+        gpio: backend,
+        sensors: config.sensors.map((sensor) => {
+          const quantities = known.get(sensor)
+          return {
+            ...(sensor.id === undefined ? {} : { id: sensor.id }),
+            type: sensor.type,
+            interval: sensor.interval / 1000,
+            ...(quantities === undefined ? {} : { quantities }),
+            topics: telemetry.sensorTopics(sensor.id, quantities ?? []),
+          }
+        }),
+        pins: pins.map(({ pin, name, direction }) => ({
+          pin,
+          ...(name === undefined ? {} : { name }),
+          direction,
+          topics: telemetry.pinTopics(pin, direction),
+        })),
+      }),
+  }
+}

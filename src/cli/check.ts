@@ -1,0 +1,83 @@
+/** `sensor-node check`: every problem of a configuration, or the sensors, pins and topics that it yields. */
+import { loadConfig } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { formatDuration } from '../config/values.ts'
+import { ConfigError } from '../errors.ts'
+import { QUANTITIES, type Quantity } from '../reading.ts'
+import { sensorTypes } from '../sensors/index.ts'
+import { createTelemetry } from '../telemetry.ts'
+import { EXIT } from './exit-code.ts'
+import { findConfig } from './find-config.ts'
+import { loadEnv, printProblems, printWarnings } from './problems.ts'
+import { table } from './table.ts'
+
+export async function check(named: string | undefined): Promise<number> {
+  try {
+    const file = await findConfig(named)
+    const { config, warnings } = await loadConfig(file, loadEnv())
+    printWarnings(file, warnings)
+    process.stdout.write(`${file} is good\n\n${describe(config)}\n`)
+    return EXIT.ok
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    printProblems(error)
+    return EXIT.config
+  }
+}
+
+/** What a configuration yields, for a person. */
+export function describe(config: Config): string {
+  const telemetry = createTelemetry({ node: config.node.id, topics: config.topics, run: '' })
+  const devices = ['status', 'info', 'health'].map((last) => `${config.topics.devices}/${last}`)
+  const node = [
+    ['node', config.node.id],
+    [
+      'broker',
+      `${config.mqtt.url} as ${config.mqtt.client_id}${config.mqtt.username === undefined ? '' : `, user ${config.mqtt.username}`}`,
+    ],
+    ['topics', devices.join('  ')],
+  ]
+  const sensors = config.sensors.map((sensor) => {
+    const quantities = quantitiesOf(sensor)
+    return [
+      sensor.id ?? '(the node’s own)',
+      sensor.type,
+      `every ${formatDuration(sensor.interval)}`,
+      telemetry.sensorTopics(sensor.id, quantities).join('  '),
+    ]
+  })
+  const pins = [
+    ...config.gpio.outputs.map((output) => [
+      String(output.pin),
+      output.name ?? '',
+      `output, ${output.initial} at start, ${output.on_exit} at the end`,
+      Object.values(telemetry.pinTopics(output.pin, 'output')).join('  '),
+    ]),
+    ...config.gpio.inputs.map((input) => [
+      String(input.pin),
+      input.name ?? '',
+      `input, ${formatDuration(input.debounce)} debounce`,
+      Object.values(telemetry.pinTopics(input.pin, 'input')).join('  '),
+    ]),
+    ...config.sensors.flatMap((sensor) =>
+      (sensorTypes[sensor.type].pins?.(sensor) ?? []).map((pin) => [
+        String(pin),
+        '',
+        `data of ${sensor.id ?? sensor.type}`,
+        '',
+      ]),
+    ),
+  ]
+  const parts = [table(node)]
+  if (sensors.length > 0) parts.push(table([['SENSOR', 'TYPE', 'READ', 'TOPICS'], ...sensors]))
+  if (pins.length > 0) parts.push(table([['PIN', 'NAME', 'USE', 'TOPICS'], ...pins]))
+  return parts.join('\n\n')
+}
+
+/** What a sensor may publish: what its type measures, or what is listed where the type measures anything. */
+function quantitiesOf(sensor: Config['sensors'][number]): Quantity[] {
+  const type = sensorTypes[sensor.type]
+  const listed = Object.keys(sensor.metrics)
+  const names = type.metric !== undefined && listed.length > 0 ? listed : Object.keys(type.measures)
+  return names.filter((name): name is Quantity => Object.hasOwn(QUANTITIES, name))
+}

@@ -1,0 +1,2 @@
+/** Exit codes of every subcommand. 78 is EX_CONFIG of sysexits(3): systemd does not restart on it. */
+export const EXIT = { ok: 0, failed: 1, config: 78 } as const

@@ -1,0 +1,27 @@
+/** Which configuration to take. */
+import { access } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { ConfigError } from '../errors.ts'
+
+/** Looked for in this order where none is named. */
+export const CONFIG_FILES = ['./config.yaml', '/etc/sensor-node/config.yaml'] as const
+
+/**
+ * The named file, or the first of the usual ones that is there.
+ *
+ * @throws ConfigError where there is none
+ */
+export async function findConfig(named: string | undefined): Promise<string> {
+  if (named !== undefined) return resolve(named)
+  for (const file of CONFIG_FILES) {
+    try {
+      await access(file)
+      return resolve(file)
+    } catch {
+      // not there: the next one
+    }
+  }
+  const message = `no configuration: there is neither ${CONFIG_FILES.join(' nor ')}`
+  const suggestion = 'name one with --config FILE (check takes it as its argument)'
+  throw new ConfigError(CONFIG_FILES[0], [{ line: 1, column: 1, path: '', message, suggestion }])
+}

@@ -1,0 +1,15 @@
+/** What the package says of itself, and where its files are. */
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+
+const manifest = z.object({ version: z.string() })
+
+/** Path of a file that ships with the package, by its place below the top level. */
+export function packageFile(path: string): string {
+  return fileURLToPath(new URL(`../../${path}`, import.meta.url))
+}
+
+export function packageVersion(): string {
+  return manifest.parse(JSON.parse(readFileSync(packageFile('package.json'), 'utf8'))).version
+}

@@ -1,0 +1,20 @@
+/** Shows what is wrong with a configuration. */
+import { hostname } from 'node:os'
+import type { LoadEnv } from '../config/load.ts'
+import { type ConfigError, formatProblem, type Problem } from '../errors.ts'
+
+/** What the configuration may take from this process. */
+export function loadEnv(): LoadEnv {
+  return { env: process.env, hostname: hostname() }
+}
+
+/** Every problem on a line of its own, on standard error. */
+export function printProblems({ file, problems }: ConfigError): void {
+  const lines = problems.map((problem) => formatProblem(file, problem))
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
+  process.stderr.write(`${lines.join('\n')}\n${count} in ${file}\n`)
+}
+
+export function printWarnings(file: string, warnings: readonly Problem[]): void {
+  for (const warning of warnings) process.stderr.write(`warning: ${formatProblem(file, warning)}\n`)
+}

@@ -1,0 +1,45 @@
+/** `sensor-node run`: the agent, until a signal. */
+import { runAgent } from '../agent.ts'
+import { loadConfig } from '../config/load.ts'
+import { ConfigError, formatProblem, messageOf } from '../errors.ts'
+import { createLog, type LogLevel } from '../log.ts'
+import { EXIT } from './exit-code.ts'
+import { findConfig } from './find-config.ts'
+import { loadEnv, printProblems } from './problems.ts'
+import { untilSignal } from './signals.ts'
+import { createWorld } from './world.ts'
+
+/** Options of `run` as the command line gives them. */
+export interface RunFlags {
+  readonly config?: string
+  readonly simulate?: boolean
+  readonly logLevel: LogLevel
+}
+
+export async function run(flags: RunFlags): Promise<number> {
+  const log = await createLog(flags.logLevel, process.stdout.isTTY)
+  const signal = untilSignal((name) => log.info({ signal: name }, 'told to stop'))
+  const failed = new AbortController()
+  // What nobody caught is a bug; the pins still go to their exit levels and the broker still hears `offline`.
+  process.on('uncaughtException', (error) => {
+    log.fatal({ reason: messageOf(error), stack: error.stack }, 'internal error')
+    if (failed.signal.aborted) process.exit(EXIT.failed)
+    failed.abort()
+  })
+  try {
+    const file = await findConfig(flags.config)
+    log.info({ file }, 'configuration')
+    const { config, warnings } = await loadConfig(file, loadEnv())
+    for (const warning of warnings) log.warn(formatProblem(file, warning))
+    const world = await createWorld(config, log, flags.simulate ?? false)
+    await runAgent(config, world, AbortSignal.any([signal, failed.signal]))
+    return failed.signal.aborted ? EXIT.failed : EXIT.ok
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      printProblems(error)
+      return EXIT.config
+    }
+    log.fatal({ reason: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, 'internal error')
+    return EXIT.failed
+  }
+}

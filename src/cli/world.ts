@@ -1,0 +1,40 @@
+/** Makes the real world for an agent: clock, pins, systemd, files. */
+import type { World } from '../agent.ts'
+import { systemClock } from '../clock.ts'
+import type { Config } from '../config/schema.ts'
+import { readPassword } from '../config/secrets.ts'
+import type { Gpio } from '../gpio/gpio.ts'
+import { GpioOnDemand } from '../gpio/on-demand.ts'
+import type { Logger } from '../log.ts'
+import { createNotifier } from '../systemd.ts'
+import { packageVersion } from './package.ts'
+
+/** `simulate` puts stand-ins in the place of hardware sensors, and a board in memory in that of the pins. */
+export async function createWorld(config: Config, log: Logger, simulate: boolean): Promise<World> {
+  return {
+    clock: systemClock,
+    gpio: await createGpio(config, log, simulate),
+    log,
+    root: '/',
+    notifier: createNotifier({ env: process.env, pid: process.pid, clock: systemClock, log }),
+    simulate,
+    version: packageVersion(),
+    password: () => readPassword(config.mqtt),
+    // systemd gives a list with colons where a unit names several folders; ours names one.
+    stateFolder: process.env.STATE_DIRECTORY?.split(':')[0],
+    random: Math.random,
+  }
+}
+
+async function createGpio(config: Config, log: Logger, simulate: boolean): Promise<Gpio> {
+  const pins = config.gpio.outputs.length + config.gpio.inputs.length
+  if (simulate || config.gpio.backend === 'mock' || pins === 0) {
+    const { createMockGpio } = await import('../gpio/mock.ts')
+    if (pins > 0) log.info({ backend: 'mock' }, 'pins are simulated: a board in memory')
+    return createMockGpio({ clock: systemClock, log })
+  }
+  return new GpioOnDemand('onoff', async () => {
+    const { createOnoffGpio } = await import('../gpio/onoff.ts')
+    return createOnoffGpio({ clock: systemClock, log })
+  })
+}

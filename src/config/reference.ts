@@ -1,0 +1,97 @@
+/**
+ * The README's table of the configuration, made from the schema: no key and no default is written twice. Run by
+ * `npm run docs`; a test holds the README to it.
+ */
+import { z } from 'zod'
+import { sensorTypes } from '../sensors/index.ts'
+import { configSchema } from './schema.ts'
+
+/** What is read here of the JSON Schema that zod makes. */
+interface Node {
+  readonly type?: string | undefined
+  readonly description?: string | undefined
+  readonly default?: unknown
+  readonly const?: unknown
+  readonly enum?: readonly unknown[] | undefined
+  readonly properties?: Readonly<Record<string, Node>> | undefined
+  readonly items?: Node | undefined
+  readonly anyOf?: readonly Node[] | undefined
+  readonly oneOf?: readonly Node[] | undefined
+  readonly required?: readonly string[] | undefined
+}
+
+/** The whole reference as Markdown: the general keys, then what each sensor type adds. */
+export function configReference(): string {
+  const schema = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Node // its own type is wider
+  const { sensors, ...sections } = schema.properties ?? {}
+  const variants = sensors?.items?.oneOf ?? sensors?.items?.anyOf ?? []
+  const own = (variant: Node): string => String(variant.properties?.type?.const)
+  const [first] = variants
+  const shared = Object.keys(first?.properties ?? {}).filter((key) =>
+    variants.every(({ properties }) => properties?.[key] !== undefined),
+  )
+  const filters = Object.values(
+    variants.find((variant) => own(variant) === 'bme280')?.properties?.metrics?.properties ?? {},
+  )[0]
+
+  const parts = [
+    table(Object.entries(sections).flatMap(([key, node]) => rows(key, node))),
+    '### Every sensor',
+    table([
+      ['`type`', `one of ${variants.map((variant) => `\`${own(variant)}\``).join(', ')}`, 'required'],
+      ...shared
+        .filter((key) => !['type', 'metrics', 'interval', 'timeout'].includes(key))
+        .flatMap((key) => rows(key, first?.properties?.[key] ?? {})),
+      ['`interval`', 'Time from one read to the next; the shortest is in the table below.', 'by type'],
+      ['`timeout`', 'Deadline of one read.', 'the longer of the interval and `2s`; DHT: `5s`'],
+      ...Object.entries(filters?.properties ?? {}).flatMap(([key, node]) => rows(`metrics.<quantity>.${key}`, node)),
+    ]),
+    'The filters work in this order: `min` and `max` on the raw value, `median`, `scale`, `offset`, `digits`, `change` with `heartbeat`.',
+    '### Sensor types',
+    ...variants.flatMap((variant) => sensorSection(own(variant), variant, shared)),
+  ]
+  return parts.join('\n\n')
+}
+
+function sensorSection(name: string, variant: Node, shared: readonly string[]): string[] {
+  const type = Object.entries(sensorTypes).find(([key]) => key === name)?.[1]
+  if (type === undefined) return []
+  const interval = String(variant.properties?.interval?.default)
+  const measures =
+    type.metric === undefined
+      ? ` Quantities: ${Object.keys(type.measures)
+          .map((q) => `\`${q}\``)
+          .join(', ')}.`
+      : ''
+  const heading = `**\`${name}\`**: ${type.summary}.${measures} ${variant.properties?.interval?.description ?? ''} Default: \`${interval}\`.`
+  const options = Object.entries(variant.properties ?? {})
+    .filter(([key]) => !shared.includes(key))
+    .flatMap(([key, node]) => rows(key, node, variant.required?.includes(key)))
+  const extra = Object.keys(type.metric?.shape ?? {})
+  const metric = Object.values(variant.properties?.metrics?.properties ?? {})[0]
+  const metrics = extra.flatMap((key) => rows(`metrics.<quantity>.${key}`, metric?.properties?.[key] ?? {}))
+  return options.length + metrics.length === 0 ? [heading] : [heading, table([...options, ...metrics])]
+}
+
+function rows(path: string, node: Node, required = false): string[][] {
+  const inner = node.properties ?? node.items?.properties
+  if (inner !== undefined) {
+    const below = node.items === undefined ? `${path}.` : `${path}[].`
+    const needed = node.required ?? node.items?.required ?? []
+    return Object.entries(inner).flatMap(([key, child]) => rows(below + key, child, needed.includes(key)))
+  }
+  // An address is written as its datasheet does.
+  const hex = typeof node.default === 'number' && node.description?.includes('0x') === true
+  const value = hex ? `0x${Number(node.default).toString(16)}` : String(node.default)
+  const fallback = node.default === undefined ? (required ? 'required' : '') : `\`${value}\``
+  return [[`\`${path}\``, node.description ?? '', fallback]]
+}
+
+function table(lines: readonly (readonly string[])[]): string {
+  const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+  return [
+    '| key | meaning | default |',
+    '|---|---|---|',
+    ...lines.map((line) => `| ${line.map(cell).join(' | ')} |`),
+  ].join('\n')
+}

@@ -1,0 +1,130 @@
+/**
+ * One configured sensor at work: its type from the registry, its filters, its loop, and what becomes of a reading:
+ * the metrics go to the live view, the record to the outbox.
+ */
+import type { Clock } from './clock.ts'
+import type { MetricConfig, SensorConfig } from './config/schema.ts'
+import { createFilters, type FilterOptions } from './filters.ts'
+import type { Health } from './health.ts'
+import type { Logger } from './log.ts'
+import type { Quantity, Span } from './reading.ts'
+import { runSensor } from './scheduler.ts'
+import { sensorTypes } from './sensors/index.ts'
+import type { SensorType } from './sensors/sensor.ts'
+import { standIn } from './sensors/simulated.ts'
+import type { Message, Telemetry } from './telemetry.ts'
+
+export interface SensingOptions {
+  readonly config: SensorConfig
+  /** Whether hardware types are replaced by their stand-ins. */
+  readonly simulate: boolean
+  readonly clock: Clock
+  readonly log: Logger
+  readonly root: string
+  readonly telemetry: Telemetry
+  readonly health: Health
+  readonly publish: (message: Message) => void
+  readonly store: (record: Message) => void
+  /** After each open: what this very chip has. */
+  readonly onOpen: (quantities: readonly Quantity[]) => void
+  /** The first open has succeeded or failed. */
+  readonly onStarted: () => void
+  /** Something that health tells has changed. */
+  readonly onChange: () => void
+}
+
+/** Where the config gives no deadline: the longer of the interval and this, ms. */
+const SHORTEST_DEFAULT_TIMEOUT_MS = 2000
+
+/** How a sensor is called in the log and in the status line. */
+export function sensorName({ id, type }: SensorConfig): string {
+  return id ?? type
+}
+
+/** Runs one sensor until the signal aborts. */
+export async function sense(options: SensingOptions, signal: AbortSignal): Promise<void> {
+  const { config, clock, log, root, telemetry, health, publish, store } = options
+  const registered = sensorTypes[config.type]
+  const type: SensorType = options.simulate && registered.hardware ? standIn(registered) : registered
+  const name = sensorName(config)
+  const timeoutMs = config.timeout ?? type.timeoutMs ?? Math.max(config.interval, SHORTEST_DEFAULT_TIMEOUT_MS)
+  const filters = createFilters(filterOptions(type, config.metrics), config.interval)
+  const state = health.sensor(name, config.id, config.type)
+  const faulty = new Set<Quantity>()
+  let seq = 0
+
+  await runSensor(
+    {
+      name,
+      intervalMs: config.interval,
+      timeoutMs,
+      retryMs: type.minIntervalMs,
+      clock,
+      log,
+      open: () => type.open(config, { clock, log, root, name }),
+      onOpen(sensor) {
+        options.onOpen(sensor.quantities)
+        options.onStarted()
+      },
+      onSample(sample, at, monotonic) {
+        const reading = filters.apply(sample, at, monotonic)
+        state.ok(reading.rejected)
+        for (const { quantity, value, reason } of reading.rejected) {
+          const level = faulty.has(quantity) ? 'debug' : 'warn'
+          log[level]({ sensor: name, quantity, value, reason }, 'value dropped')
+          faulty.add(quantity)
+        }
+        for (const message of telemetry.metrics(config.id, reading, (quantity) => silence(config, quantity)))
+          publish(message)
+        const valid = Object.keys(reading.values) as Quantity[] // a Sample has no other keys
+        for (const quantity of valid) faulty.delete(quantity)
+        if (valid.length === 0) return
+        store(telemetry.record(config.id, reading, seq))
+        seq += 1
+        log.debug({ sensor: name, ...reading.values }, 'reading')
+      },
+      onFailure(error) {
+        state.failed(error)
+        options.onStarted()
+      },
+      onStatus(status) {
+        state.status(status)
+        publish(telemetry.sensorStatus(config.id, status))
+        log.info({ sensor: name, status }, 'sensor status')
+        options.onChange()
+      },
+      beat: (withinMs) => health.beat(`sensor ${name}`, withinMs),
+    },
+    signal,
+  )
+}
+
+/** The filters of each quantity: the config's, and the sensor type's range and rounding where the config is silent. */
+function filterOptions(
+  type: SensorType,
+  metrics: Readonly<Partial<Record<string, MetricConfig>>>,
+): Partial<Record<Quantity, FilterOptions>> {
+  const shapesItself = type.metric !== undefined && 'min' in type.metric.shape
+  const one = ([quantity, span]: [string, Span]): [string, FilterOptions] => {
+    const metric = metrics[quantity] ?? {}
+    const range = shapesItself ? {} : metric
+    const unbounded = type.unbounded?.(metric) === true
+    return [
+      quantity,
+      {
+        ...metric,
+        min: unbounded ? undefined : (range.min ?? span.min),
+        max: unbounded ? undefined : (range.max ?? span.max),
+        digits: metric.digits ?? span.digits,
+      },
+    ]
+  }
+  return Object.fromEntries(Object.entries(type.measures).map(one))
+}
+
+/** The longest time that is normal between two publishings of a metric, ms; undefined: there is no limit. */
+function silence({ metrics, interval }: SensorConfig, quantity: string): number | undefined {
+  const metric = (metrics as Readonly<Partial<Record<string, MetricConfig>>>)[quantity] // a union of types narrows no further
+  if (metric?.change !== undefined && metric.heartbeat === undefined) return undefined
+  return Math.max(interval, metric?.heartbeat ?? 0)
+}

@@ -1,0 +1,190 @@
+/** The built command as a person types it. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type AgentProcess, runToEnd, startAgent } from './fakes/agent-process.ts'
+import { freePort } from './fakes/mosquitto.ts'
+import { observe, on } from './fakes/observer.ts'
+import { describeWith } from './fakes/tools.ts'
+
+const run = promisify(execFile)
+
+const GOOD = `node: { id: rpi001 }
+sensors:
+  - { type: bme280 }
+  - { id: attic, type: dht11, pin: 4 }
+gpio:
+  outputs: [{ pin: 17, name: LED }]
+  inputs: [{ pin: 27, name: Door }]
+`
+const BAD = `node: { idd: rpi001 }
+sensors:
+  - { type: bme281 }
+  - { id: attic, type: dht11, pin: 40, interval: 1s }
+gpio:
+  outputs: [{ pin: 17 }, { pin: 17 }]
+`
+
+let folder: string
+const started: AgentProcess[] = []
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sensor-node-cli-'))
+})
+afterEach(async () => {
+  for (const agent of started.splice(0)) await agent.end('SIGKILL')
+  await rm(folder, { recursive: true, force: true })
+})
+
+const file = async (name: string, text: string): Promise<string> => {
+  await writeFile(join(folder, name), text)
+  return join(folder, name)
+}
+
+describe('sensor-node check', () => {
+  it('prints what a good file yields, and exits 0', async () => {
+    const { code, output } = await runToEnd(['check', await file('good.yaml', GOOD)])
+    expect(code).toBe(0)
+    for (const part of [
+      'sensors/rpi001/temperature',
+      'sensors/rpi001/attic/humidity',
+      'devices/rpi001/status',
+      'gpio/17/command',
+      'gpio/27/state',
+      'LED',
+      'Door',
+      'every 30s',
+      'data of attic',
+    ]) {
+      expect(output).toContain(part)
+    }
+    expect(output).not.toContain('gpio/27/command')
+  })
+
+  it('prints every problem with its place, reason and suggestion, and exits 78', async () => {
+    const path = await file('bad.yaml', BAD)
+    const { code, output } = await runToEnd(['check', path])
+    expect(code).toBe(78)
+    const lines = output.split('\n').filter((line) => line.startsWith(path))
+    expect(lines).toHaveLength(5)
+    expect(lines[0]).toMatch(/:1:9: node.*idd.*did you mean.*id/i)
+    expect(lines[1]).toMatch(/:3:13: sensors\[0\]\.type.*bme280/)
+    expect(output).toMatch(/sensors\[1\]\.pin.*0 to 27/)
+    expect(output).toMatch(/sensors\[1\]\.interval.*3s/)
+    expect(output).toMatch(/gpio\.outputs\[1\]\.pin.*17/)
+  })
+
+  it('takes ./config.yaml where no file is named, and says so', async () => {
+    await file('config.yaml', GOOD)
+    const { code, output } = await runToEnd(['check'], { cwd: folder })
+    expect(code).toBe(0)
+    expect(output).toContain(join(folder, 'config.yaml'))
+  })
+
+  it('finds the shipped configuration good', async () => {
+    const { code, output } = await runToEnd(['check', new URL('../config.yaml', import.meta.url).pathname])
+    expect({ code, output }).toMatchObject({ code: 0 })
+    expect(output).toContain('gpio/17/command')
+  })
+})
+
+describe('sensor-node run', () => {
+  it('exits 78 with every problem where the configuration is wrong', async () => {
+    const { code, output } = await runToEnd(['run', '--config', await file('bad.yaml', BAD)])
+    expect(code).toBe(78)
+    expect(output).toContain('5 problems')
+  })
+
+  it('exits 78 where the named file is not there, and names it', async () => {
+    const { code, output } = await runToEnd(['run', '--config', join(folder, 'no.yaml')])
+    expect(code).toBe(78)
+    expect(output).toContain('no.yaml')
+  })
+
+  it('goes on without a broker, without the drivers’ hardware and without pins, and stops cleanly', async () => {
+    const port = await freePort()
+    const path = await file('config.yaml', `mqtt: { url: 'mqtt://127.0.0.1:${port}' }\n${GOOD}`)
+    const agent = startAgent(['run', '--config', path])
+    started.push(agent)
+    await agent.wrote(/"ready"/)
+    await agent.wrote(/nothing listens/)
+    await agent.wrote(/sensor failed/)
+    expect(await agent.end('SIGTERM')).toBe(0)
+  })
+})
+
+describe('the command line', () => {
+  it.each([
+    [['run', '--simulat'], /--simulate/],
+    [['chek'], /check/],
+    [['run', '--log-level', 'loud'], /debug/],
+    [['run', 'extra'], /argument/],
+  ])('refuses %j and says what it could have been', async (args, suggestion) => {
+    const { code, output } = await runToEnd(args)
+    expect(code).toBe(1)
+    expect(output).toMatch(suggestion)
+  })
+
+  it('tells its version and what there is', async () => {
+    const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
+    expect(await runToEnd(['--version'])).toEqual({ code: 0, output: `${version}\n` })
+    const { code, output } = await runToEnd(['--help'])
+    expect(code).toBe(0)
+    for (const command of ['run', 'check', 'demo']) expect(output).toContain(command)
+  })
+})
+
+describeWith(['mosquitto_pub', 'mosquitto_sub'], 'sensor-node demo', () => {
+  const demo = async (): Promise<{ agent: AgentProcess; port: number; lines: string[] }> => {
+    const agent = startAgent(['demo'])
+    started.push(agent)
+    await agent.wrote(/temperature \S+ °C/)
+    const port = Number(/port (\d+)/.exec(agent.output())?.[1])
+    const lines = agent
+      .output()
+      .split('\n')
+      .flatMap((line) => /^ {2}(mosquitto_(?:pub|sub) .*)$/.exec(line)?.[1] ?? [])
+    return { agent, port, lines }
+  }
+
+  it('shows readings, prints lines that work as printed, and ends cleanly at Ctrl-C', async () => {
+    const { agent, port, lines } = await demo()
+    const other = await observe(`mqtt://127.0.0.1:${port}`, { protocolVersion: 4 })
+    try {
+      await other.until(on('gpio/17/state'), { past: true }) // the retained one
+      const publishing = lines.filter((line) => line.startsWith('mosquitto_pub'))
+      expect(publishing.length).toBeGreaterThanOrEqual(3)
+      for (const [index, line] of publishing.entries()) {
+        const answer = other.until(on('gpio/17/state'))
+        await run('bash', ['-c', line])
+        expect((await answer).payload).toBe(['1', '0', '1'][index])
+      }
+      const [watching] = lines.filter((line) => line.startsWith('mosquitto_sub'))
+      const { stdout } = await run('bash', ['-c', `${watching} -C 5`], { timeout: 10_000 })
+      expect(stdout).toMatch(/sensors\/.*temperature/)
+      await agent.wrote(/\(LED\) +on/)
+    } finally {
+      await other.end()
+    }
+    expect(agent.output()).toMatch(/load_1m/)
+    expect(await agent.end('SIGINT')).toBe(0)
+  })
+
+  it('takes the next free port where one is in use, and says which', async () => {
+    const blocker = createServer()
+    // Where 1883 is in use already, by a broker of this machine, that does as well.
+    await new Promise<void>((resolve) => blocker.once('error', () => resolve()).listen(1883, '127.0.0.1', resolve))
+    try {
+      const { agent, port } = await demo()
+      expect(port).toBeGreaterThan(1883)
+      expect(agent.output()).toContain('1883 is in use')
+      expect(await agent.end('SIGINT')).toBe(0)
+    } finally {
+      blocker.close()
+    }
+  })
+})

@@ -1,0 +1,155 @@
+/**
+ * The public contract as text: every message of a simulated day, in order, is `test/golden/topics.txt`. A change of
+ * any topic or payload shows there as a difference. `npm run golden` writes the file anew.
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Aedes } from 'aedes'
+import { expect, it } from 'vitest'
+import { runAgent } from '../src/agent.ts'
+import { loadConfig } from '../src/config/load.ts'
+import { createMockGpio } from '../src/gpio/mock.ts'
+import { silentLog } from '../src/log.ts'
+import { createNotifier } from '../src/systemd.ts'
+import { FakeClock, settled } from './fakes/fake-clock.ts'
+
+const GOLDEN = new URL('golden/topics.txt', import.meta.url)
+
+const CONFIG = `
+node: { id: rpi001 }
+mqtt: { url: 'mqtt://127.0.0.1:PORT', protocol: 4 }
+sensors:
+  - { type: bme280, interval: 6h }
+  - id: attic
+    type: simulated
+    interval: 3h
+    fail_every: 4
+    metrics:
+      temperature: { shape: ramp, min: 20, max: 30, period: 1d, offset: -0.5, digits: 1 }
+      humidity: { shape: step, min: 40, max: 60, period: 12h, change: 5, heartbeat: 12h }
+      count: { shape: counter }
+gpio:
+  outputs:
+    - { pin: 17, name: LED }
+    - { pin: 22, name: Pump, active_low: true, on_exit: keep }
+  inputs:
+    - { pin: 27, name: Door }
+`
+
+const HOUR = 3_600_000
+
+/** What differs from one run to the next says nothing about the contract. */
+const CHANCE = /"(uptime|rss|heap_used|age|timestamp|started|host|model|os|kernel|node_js|version)":("[^"]*"|\d+)/g
+
+it('publishes a whole day exactly as the golden file says', async () => {
+  const broker = await Aedes.createBroker()
+  const server = createServer((socket) => void broker.handle(socket.setNoDelay(true)))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  const folder = await mkdtemp(join(tmpdir(), 'sensor-node-golden-'))
+  const file = join(folder, 'config.yaml')
+  await writeFile(file, CONFIG.replace('PORT', String(address.port)))
+
+  const clock = new FakeClock(Date.UTC(2026, 5, 1))
+  const lines: string[] = []
+  let heard = (): void => {}
+  broker.on('publish', ({ topic, payload, qos, retain }, client) => {
+    if (client === null || topic.startsWith('$SYS')) return
+    const record = topic.endsWith('/data')
+    const text = record ? payload.toString() : payload.toString().replaceAll(CHANCE, '"$1":…')
+    lines.push(`${topic} qos ${qos}${retain ? ' retained' : ''}\n    ${text}`)
+    heard()
+  })
+  const log = silentLog()
+  const gpio = createMockGpio({ clock, log })
+  const { config } = await loadConfig(file, { env: {}, hostname: 'rpi001' })
+  const controller = new AbortController()
+  let idle = async (): Promise<void> => {}
+  let running: Promise<void> = Promise.resolve()
+  await new Promise<void>((onReady) => {
+    running = runAgent(
+      config,
+      {
+        clock,
+        gpio,
+        log,
+        root: '/nowhere',
+        notifier: createNotifier({ env: {}, pid: 1, clock, log }),
+        simulate: true,
+        version: '0',
+        password: async () => undefined,
+        stateFolder: undefined,
+        random: () => 0,
+        run: 'k3f9',
+        onReady(agent) {
+          idle = () => agent.idle()
+          onReady()
+        },
+      },
+      controller.signal,
+    )
+  })
+  const until = (topic: string): Promise<void> =>
+    new Promise((resolve) => {
+      heard = () => {
+        if (lines.some((line) => line.startsWith(topic))) resolve()
+      }
+      heard()
+    })
+  const command = async (pin: number, payload: string, answer: string): Promise<void> => {
+    const count = lines.filter((line) => line.startsWith(answer)).length
+    const answered = new Promise<void>((resolve) => {
+      heard = () => {
+        if (lines.filter((line) => line.startsWith(answer)).length > count) resolve()
+      }
+    })
+    lines.push(`>>> gpio/${pin}/command\n    ${payload}`)
+    broker.publish(
+      { cmd: 'publish', topic: `gpio/${pin}/command`, payload, qos: 1, retain: false, dup: false },
+      () => {},
+    )
+    await answered
+    await idle()
+  }
+  const pass = async (ms: number): Promise<void> => {
+    const end = clock.monotonic() + ms
+    while (clock.monotonic() < end) {
+      await clock.advance(Math.min(end, clock.next ?? end) - clock.monotonic())
+      await idle()
+    }
+  }
+
+  await until('devices/rpi001/health')
+  await idle()
+  await pass(7 * HOUR)
+  await command(17, 'on', 'gpio/17/state')
+  await command(22, '{"state":"toggle","for":"10m"}', 'gpio/22/state')
+  await command(17, 'maybe', 'gpio/17/error')
+  await command(5, 'on', 'gpio/5/error')
+  await pass(HOUR)
+  gpio.drive(27, 1)
+  await pass(16 * HOUR)
+  controller.abort()
+  await settled()
+  await running
+  await new Promise<void>((resolve) => broker.close(() => server.close(() => resolve())))
+  await rm(folder, { recursive: true })
+
+  const text = `${squashed(lines).join('\n')}\n`
+  if (process.env.SENSOR_NODE_WRITE === 'golden') await writeFile(GOLDEN, text)
+  expect(text).toBe(await readFile(GOLDEN, 'utf8'))
+})
+
+/** The same message several times in a row is one line with its count. */
+function squashed(lines: readonly string[]): string[] {
+  const result: { line: string; count: number }[] = []
+  for (const line of lines) {
+    const last = result.at(-1)
+    if (last?.line === line) last.count += 1
+    else result.push({ line, count: 1 })
+  }
+  return result.map(({ line, count }) => (count === 1 ? line : line.replace('\n', `  × ${count}\n`)))
+}
