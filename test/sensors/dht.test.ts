@@ -219,8 +219,11 @@ describe('the real node-dht-sensor', () => {
     existsSync(`${path}/${addon}`),
   )
 
-  it.skipIf(!built)('in its test mode gives its values through the child process', async () => {
-    const sensor = await createBench({ vendor: fakeModule('dht-vendor-real.cjs') }).open(4)
-    expect(await sensor.read(NEVER)).toEqual({ temperature: 21.5, humidity: 60 })
-  })
+  it.skipIf(!built && process.env.CI === undefined)(
+    'in its test mode gives its values through the child process',
+    async () => {
+      const sensor = await createBench({ vendor: fakeModule('dht-vendor-real.cjs') }).open(4)
+      expect(await sensor.read(NEVER)).toEqual({ temperature: 21.5, humidity: 60 })
+    },
+  )
 })
