@@ -11,6 +11,7 @@ import { LATE, withDeadline } from './deadline.ts'
 import { GpioError, messageOf, Refused } from './errors.ts'
 import { FaultLog } from './faults.ts'
 import type { Gpio, Level, Output } from './gpio/gpio.ts'
+import { opposite } from './gpio/wire.ts'
 import type { LastLevels } from './last-levels.ts'
 import type { Logger } from './log.ts'
 
@@ -96,10 +97,7 @@ class OutputPin {
     return this.#inTurn(async () => {
       const before = this.#level
       if (this.#ended) throw new Refused('the node is stopping')
-      if (before === undefined) {
-        const reason = this.#faults.current?.message ?? 'it is not open yet'
-        throw new Refused(`pin ${this.#config.pin} can't be used: ${reason}`)
-      }
+      if (before === undefined) throw new Refused(this.#unusable())
       const target: Level = state === 'toggle' ? opposite(before) : state === 'on' ? 1 : 0
       const { max_on: maxOn } = this.#config
       if (forMs !== undefined && target === 1 && maxOn !== undefined && forMs > maxOn) {
@@ -120,30 +118,36 @@ class OutputPin {
   }
 
   async exit(): Promise<void> {
-    const { pin, on_exit: exit } = this.#config
+    const { pin } = this.#config
     this.#ended = true
     for (const timer of [this.#pulse, this.#disconnect, this.#maxOn]) timer.abort()
-    const { clock, log, last } = this.#options
-    const done = await withDeadline(
-      () =>
-        this.#inTurn(async () => {
-          // `keep` keeps what was ordered to stay: a pulse that the end cut short is over.
-          const level = exit === 'keep' ? last.of(pin) : exit === 'on' ? 1 : 0
-          if (this.#output !== undefined && level !== undefined) await this.#write(level)
-        }),
-      EXIT_DEADLINE_MS,
-      clock,
-    ).catch((error: unknown) => {
+    const { clock, log } = this.#options
+    const leave = (): Promise<void> => this.#inTurn(() => this.#leave())
+    const done = await withDeadline(leave, EXIT_DEADLINE_MS, clock).catch((error: unknown) => {
       log.error({ pin, reason: messageOf(error) }, 'output did not reach its exit level')
     })
     if (done === LATE) log.error({ pin, ms: EXIT_DEADLINE_MS }, 'output did not reach its exit level in time')
   }
 
+  /** Takes the exit level. `keep` keeps what was ordered to stay: a pulse that the end cut short is over. */
+  async #leave(): Promise<void> {
+    const { pin, on_exit: exit } = this.#config
+    const level = exit === 'keep' ? this.#options.last.of(pin) : exit === 'on' ? 1 : 0
+    if (this.#output !== undefined && level !== undefined) await this.#write(level)
+  }
+
+  /** Why there is nothing to be done with the pin now. */
+  #unusable(): string {
+    return `pin ${this.#config.pin} can't be used: ${this.#faults.current?.message ?? 'it is not open yet'}`
+  }
+
   async #tryOpen(): Promise<boolean> {
+    if (this.#ended) return true
     const { pin, name, active_low: activeLow } = this.#config
     const { gpio, log } = this.#options
     try {
       this.#output ??= await gpio.output(pin, { initial: this.#initial(), activeLow })
+      if (this.#ended) await this.#leave() // the end came while the line was opened, and found nothing to do
       const level = await this.#output.read()
       this.#settled(level)
       log.info({ pin, name, state: level }, 'output opened')
@@ -173,7 +177,7 @@ class OutputPin {
   }
 
   async #write(level: Level): Promise<void> {
-    if (this.#output === undefined) return
+    if (this.#output === undefined) throw new GpioError('lost', this.#unusable())
     try {
       await this.#output.write(level)
     } catch (error) {
@@ -243,8 +247,4 @@ class OutputPin {
     this.#work = turn.catch(() => {}) // whoever asked for the work gets its error
     return turn
   }
-}
-
-function opposite(level: Level): Level {
-  return level === 1 ? 0 : 1
 }

@@ -239,6 +239,25 @@ describe('on_disconnect', () => {
     expect(clock.sleeping).toBe(0)
   })
 
+  it('that finds the line not open yet stays owed, and is not told as done', async () => {
+    let free = (): void => {}
+    const { outputs, states, clock, told, board } = await openOutput(
+      { ...rule, initial: 'on' },
+      {
+        arrange: (held) => {
+          free = held.hold(PIN, 'gpio-keys')
+        },
+      },
+    )
+    outputs.connected(false)
+    await clock.advance(61 * SECOND)
+    expect(told('info')).not.toContain('info output switched')
+    free()
+    await clock.advance(10 * MINUTE)
+    expect(states).toEqual(['17=1', '17=0'])
+    expect(board.physical(PIN)).toBe(0)
+  })
+
   it('concerns no pin without it', async () => {
     const { outputs, clock } = await openOutput()
     outputs.connected(false)

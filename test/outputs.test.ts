@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Command } from '../src/command.ts'
 import type { OutputConfig } from '../src/config/schema.ts'
+import type { Gpio } from '../src/gpio/gpio.ts'
 import { createMockGpio } from '../src/gpio/mock.ts'
 import { LastLevels } from '../src/last-levels.ts'
 import { Outputs } from '../src/outputs.ts'
@@ -233,6 +234,47 @@ describe('the end', () => {
     await ended
     expect(made.told('error')).toEqual(['error output did not reach its exit level in time'])
     expect(made.clock.sleeping).toBe(0)
+  })
+
+  it('that comes while a line is opened is no reason to leave it at its initial level', async () => {
+    const clock = new FakeClock()
+    const { log } = recordLog()
+    const board = createMockGpio({ clock, log })
+    let open = (): void => {}
+    const gate = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    const gpio: Gpio = {
+      backend: 'slow',
+      input: (line, options) => board.input(line, options),
+      output: (line, options) => gate.then(() => board.output(line, options)),
+      close: () => board.close(),
+    }
+    const pins = [{ pin: PIN, active_low: false, initial: 'on', on_exit: 'off' }] satisfies OutputConfig[]
+    const last = new LastLevels(undefined, [], log)
+    const outputs = new Outputs({ pins, gpio, clock, log, last, onState: () => {}, onFault: () => {} })
+    const opened = outputs.open(new AbortController().signal)
+    await outputs.exit()
+    open()
+    await opened
+    expect(board.physical(PIN)).toBe(0)
+    expect(clock.sleeping).toBe(0)
+  })
+
+  it('ends the tries to open a line, whoever asked for it', async () => {
+    let free = (): void => {}
+    const made = await openOutput(
+      { initial: 'on' },
+      {
+        arrange: (board) => {
+          free = board.hold(PIN, 'gpio-keys')
+        },
+      },
+    )
+    await made.outputs.exit() // without the signal: the agent ends so after an error of its own
+    free()
+    await made.clock.advance(DAY)
+    expect(made.board.history(PIN)).toEqual([])
   })
 
   it('with one pin that hangs or fails brings the others to their level', async () => {
