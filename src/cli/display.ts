@@ -36,9 +36,14 @@ function values(payload: string): string {
     .join('   ')
 }
 
+/** Of a JSON object; anybody may publish anything else on our topics. */
 function fields(payload: string): Record<string, unknown> {
-  const json: unknown = JSON.parse(payload)
-  return typeof json === 'object' && json !== null ? { ...json } : {}
+  try {
+    const json: unknown = JSON.parse(payload)
+    return typeof json === 'object' && json !== null ? { ...json } : {}
+  } catch {
+    return {}
+  }
 }
 
 function clockTime(): string {
