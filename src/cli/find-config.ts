@@ -1,7 +1,7 @@
 /** Which configuration to take. */
-import { access } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, codeOf } from '../errors.ts'
 
 /** Looked for in this order where none is named. */
 export const CONFIG_FILES = ['./config.yaml', '/etc/sensor-node/config.yaml'] as const
@@ -13,14 +13,16 @@ export const CONFIG_FILES = ['./config.yaml', '/etc/sensor-node/config.yaml'] as
  */
 export async function findConfig(named: string | undefined): Promise<string> {
   if (named !== undefined) return resolve(named)
+  let closed: string | undefined
   for (const file of CONFIG_FILES) {
     try {
-      await access(file)
+      await stat(file)
       return resolve(file)
-    } catch {
-      // not there: the next one
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') closed = file // in a folder that this user may not enter
     }
   }
+  if (closed !== undefined) return resolve(closed) // whoever reads it tells what is wrong
   const message = `no configuration: there is neither ${CONFIG_FILES.join(' nor ')}`
   const suggestion = 'name one with --config FILE (check takes it as its argument)'
   throw new ConfigError(CONFIG_FILES[0], [{ line: 1, column: 1, path: '', message, suggestion }])
