@@ -1,9 +1,10 @@
 /** The built command as a person types it. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type AgentProcess, runToEnd, startAgent } from './fakes/agent-process.ts'
@@ -172,6 +173,17 @@ describeWith(['mosquitto_pub', 'mosquitto_sub'], 'sensor-node demo', () => {
     }
     expect(agent.output()).toMatch(/load_1m/)
     expect(await agent.end('SIGINT')).toBe(0)
+  })
+
+  it('tells what is wrong with the shipped configuration, should somebody have edited it', async () => {
+    const copy = join(folder, 'package')
+    await mkdir(copy)
+    for (const part of ['dist', 'package.json'])
+      await cp(fileURLToPath(new URL(`../${part}`, import.meta.url)), join(copy, part), { recursive: true })
+    await symlink(fileURLToPath(new URL('../node_modules', import.meta.url)), join(copy, 'node_modules'))
+    await writeFile(join(copy, 'config.yaml'), BAD)
+    const failed = run(process.execPath, [join(copy, 'dist/main.js'), 'demo'])
+    await expect(failed).rejects.toMatchObject({ code: 78, stderr: expect.stringContaining('5 problems') })
   })
 
   it('takes the next free port where one is in use, and says which', async () => {

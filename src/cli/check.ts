@@ -2,27 +2,21 @@
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { formatDuration } from '../config/values.ts'
-import { ConfigError } from '../errors.ts'
 import { QUANTITIES, type Quantity } from '../reading.ts'
 import { sensorTypes } from '../sensors/index.ts'
 import { createTelemetry } from '../telemetry.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
-import { loadEnv, printProblems, printWarnings } from './problems.ts'
+import { loadEnv, printWarnings } from './problems.ts'
 import { table } from './table.ts'
 
+/** @throws ConfigError with all problems */
 export async function check(named: string | undefined): Promise<number> {
-  try {
-    const file = await findConfig(named)
-    const { config, warnings } = await loadConfig(file, loadEnv())
-    printWarnings(file, warnings)
-    process.stdout.write(`${file} is good\n\n${describe(config)}\n`)
-    return EXIT.ok
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    printProblems(error)
-    return EXIT.config
-  }
+  const file = await findConfig(named)
+  const { config, warnings } = await loadConfig(file, loadEnv())
+  printWarnings(file, warnings)
+  process.stdout.write(`${file} is good\n\n${describe(config)}\n`)
+  return EXIT.ok
 }
 
 /** What a configuration yields, for a person. */

@@ -1,8 +1,10 @@
 /** The command line: subcommands, options, help. Each subcommand is a file beside this one, loaded when it is called. */
 import { Command, CommanderError, Option } from 'commander'
+import { ConfigError } from '../errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { EXIT } from './exit-code.ts'
 import { packageVersion } from './package.ts'
+import { printProblems } from './problems.ts'
 import type { RunFlags } from './run.ts'
 
 /** Runs what the arguments ask for; the result is the exit code. */
@@ -50,7 +52,9 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has printed what it found; --help and --version come here, too, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode
-    throw error
+    if (!(error instanceof ConfigError)) throw error
+    printProblems(error)
+    return EXIT.config
   }
 }
 

@@ -19,6 +19,7 @@ const HOST = '127.0.0.1'
 const FIRST_PORT = 1883
 const PORTS_TRIED = 100
 
+/** @throws ConfigError with all problems */
 export async function demo(level: LogLevel): Promise<number> {
   const print = (line: string): void => {
     process.stdout.write(`${line}\n`)

@@ -5,7 +5,7 @@ import { ConfigError, formatProblem, messageOf } from '../errors.ts'
 import { createLog, type LogLevel } from '../log.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
-import { loadEnv, printProblems } from './problems.ts'
+import { loadEnv } from './problems.ts'
 import { untilSignal } from './signals.ts'
 import { createWorld } from './world.ts'
 
@@ -16,6 +16,7 @@ export interface RunFlags {
   readonly logLevel: LogLevel
 }
 
+/** @throws ConfigError with all problems */
 export async function run(flags: RunFlags): Promise<number> {
   const log = await createLog(flags.logLevel, process.stdout.isTTY)
   const signal = untilSignal((name) => log.info({ signal: name }, 'told to stop'))
@@ -35,10 +36,7 @@ export async function run(flags: RunFlags): Promise<number> {
     await runAgent(config, world, AbortSignal.any([signal, failed.signal]))
     return failed.signal.aborted ? EXIT.failed : EXIT.ok
   } catch (error) {
-    if (error instanceof ConfigError) {
-      printProblems(error)
-      return EXIT.config
-    }
+    if (error instanceof ConfigError) throw error
     log.fatal({ reason: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, 'internal error')
     return EXIT.failed
   }
