@@ -57,6 +57,8 @@ const STATUS_EVERY_MS = 5000
 const LOOPS_DEADLINE_MS = 3000
 /** At the end: for what waits, and for the acknowledgement of `offline`. */
 const LAST_WORDS = { drainMs: 1000, ackMs: 2000 }
+/** At the end: for the last levels to be on disk and the lines to be let go of, which a driver that hangs never does. */
+const RELEASE_DEADLINE_MS = 2000
 
 /**
  * Runs until the signal aborts, then brings the outputs to their exit levels, says `offline` and returns.
@@ -209,8 +211,12 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   await outputs.exit() // first of all, whatever a driver is up to
   await withDeadline(() => Promise.all(watched), LOOPS_DEADLINE_MS, clock)
   await mqtt.close(telemetry.status('offline'), LAST_WORDS)
-  await last.flush()
-  await gpio.close()
+  const release = async (): Promise<void> => {
+    await last.flush()
+    await gpio.close()
+  }
+  if ((await withDeadline(release, RELEASE_DEADLINE_MS, clock)) === LATE)
+    log.warn('the pins were not let go of in time')
   log.info('stopped')
   if (failed.signal.aborted) throw failed.signal.reason
 }
