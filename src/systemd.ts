@@ -17,7 +17,7 @@ import type { Logger } from './log.ts'
 export interface Notifier {
   /** The start is complete; `status` is one line for people. */
   ready(status: string): Promise<void>
-  /** One line for people. A newer one takes the place of one that still waits. */
+  /** One line for people. A newer one takes the place of one that still waits; what is shown already costs nothing. */
   status(text: string): Promise<void>
   /** The end has begun: what still waits is dropped, later messages are not sent. */
   stopping(): Promise<void>
@@ -57,6 +57,8 @@ export function createNotifier({ env, pid, clock, log }: NotifierOptions): Notif
   let tail: Promise<void> = Promise.resolve()
   let ended = false
   let packageRuns = false
+  /** What systemd shows, as far as we know. */
+  let shown: string | undefined
   let waiting: { text: string; sent: Promise<void> } | undefined
   let feeding: Promise<void> | undefined
   let stopping: Promise<void> | undefined
@@ -65,8 +67,10 @@ export function createNotifier({ env, pid, clock, log }: NotifierOptions): Notif
     // A process of the package that hangs is beyond our reach; more beside it would only pile up.
     if (packageRuns) throw stillRunning
     packageRuns = true
+    shown = undefined
     try {
       await notify({ ...message, pid })
+      shown = message.status
     } finally {
       packageRuns = false
     }
@@ -113,7 +117,8 @@ export function createNotifier({ env, pid, clock, log }: NotifierOptions): Notif
       waiting = entry
       entry.sent = enqueue('package', () => {
         waiting = undefined
-        return viaPackage({ status: oneLine(entry.text) })
+        const line = oneLine(entry.text)
+        return line === shown ? done : viaPackage({ status: line })
       })
       return entry.sent
     },

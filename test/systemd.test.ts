@@ -176,6 +176,22 @@ describe('when it is sent', () => {
     expect(systemd.calls).toBe(2)
   })
 
+  it('a status that is shown already is not sent again, as each message costs a process', async () => {
+    const { notifier } = start()
+    const ready = notifier.ready('online, 0 queued')
+    const first = await systemd.next()
+    first.end()
+    await ready
+    await notifier.status('online, 0 queued')
+    const changed = notifier.status('online, 1 queued')
+    const second = await systemd.next()
+    expect(second.args).toContain('--status=online, 1 queued')
+    second.end()
+    await changed
+    await notifier.status('online, 1 queued')
+    expect(systemd.calls).toBe(2)
+  })
+
   it('feedings never queue up behind one that runs', async () => {
     const { notifier } = start()
     const feedings = Promise.all([notifier.watchdog(), notifier.watchdog(), notifier.watchdog()])
