@@ -6,6 +6,8 @@ import type { Clock } from './clock.ts'
 import type { Rejection } from './reading.ts'
 
 interface SensorHealth {
+  /** For people. Not unique: an id may be the type of the sensor that has none. */
+  readonly name: string
   /** The id, or undefined for the node's own. */
   readonly id: string | undefined
   readonly type: string
@@ -32,7 +34,7 @@ export type Health = ReturnType<typeof createHealth>
 export function createHealth(clock: Clock, broker: () => BrokerHealth) {
   const started = clock.monotonic()
   const deadlines = new Map<string, number>()
-  const sensors = new Map<string, SensorHealth>()
+  const sensors: SensorHealth[] = []
   const pinFaults = new Map<number, string>()
 
   return {
@@ -48,8 +50,9 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
     },
 
     /** Registers a sensor; the returned functions are for its loop. */
-    sensor(key: string, id: string | undefined, type: string) {
+    sensor(name: string, id: string | undefined, type: string) {
       const entry: SensorHealth = {
+        name,
         id,
         type,
         status: 'starting',
@@ -59,7 +62,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
         lastGood: undefined,
         error: undefined,
       }
-      sensors.set(key, entry)
+      sensors.push(entry)
       return {
         ok(rejected: readonly Rejection[]): void {
           entry.ok += 1
@@ -85,9 +88,8 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
     /** `online, 3 sensors ok, 0 queued`; what fails is named. */
     line(): string {
       const { connected, queued } = broker()
-      const all = [...sensors]
-      const ok = all.filter(([, { status }]) => status === 'online').length
-      const failing = all.filter(([, { status }]) => status === 'offline').map(([key]) => key)
+      const ok = sensors.filter(({ status }) => status === 'online').length
+      const failing = sensors.filter(({ status }) => status === 'offline').map(({ name }) => name)
       const parts = [connected ? 'online' : 'broker away', `${ok} sensor${ok === 1 ? '' : 's'} ok`]
       if (failing.length > 0) parts.push(`failing: ${failing.join(' ')}`)
       if (pinFaults.size > 0) parts.push(`pins failing: ${[...pinFaults.keys()].join(' ')}`)
@@ -104,7 +106,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
         timestamp: new Date(clock.now()).toISOString(),
         uptime: Math.round((now - started) / 1000),
         memory: { rss, heap_used: heapUsed },
-        sensors: [...sensors.values()].map(({ id, type, status, ok, failed, rejected, lastGood, error }) => ({
+        sensors: sensors.map(({ id, type, status, ok, failed, rejected, lastGood, error }) => ({
           ...(id === undefined ? {} : { id }),
           type,
           status,

@@ -93,7 +93,7 @@ export async function sense(options: SensingOptions, signal: AbortSignal): Promi
         log.info({ sensor: name, status }, 'sensor status')
         options.onChange()
       },
-      beat: (withinMs) => health.beat(`sensor ${name}`, withinMs),
+      beat: (withinMs) => health.beat(config.id === undefined ? `own sensor ${name}` : `sensor ${name}`, withinMs),
     },
     signal,
   )

@@ -55,6 +55,14 @@ describe('stuck', () => {
 })
 
 describe('the status line', () => {
+  it('counts two sensors of one name: the id of one may be the type of the other', () => {
+    const { health } = bench()
+    health.sensor('bme280', undefined, 'bme280').status('online')
+    health.sensor('bme280', 'bme280', 'bme280').status('offline')
+    expect(health.line()).toBe('online, 1 sensor ok, failing: bme280, 0 queued')
+    expect(health.report()).toMatchObject({ sensors: [{ status: 'online' }, { id: 'bme280', status: 'offline' }] })
+  })
+
   it('of a node without troubles', () => {
     const { health } = bench()
     for (const key of ['attic', 'board', 'bme280']) health.sensor(key, key, 'simulated').status('online')
