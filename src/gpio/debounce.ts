@@ -87,7 +87,7 @@ export class Debounce {
 
   /** Waits, at most `ms`, and not at all where an edge came that no read has followed yet. Stop ends it, too. */
   async #untilEdge(ms: number): Promise<void> {
-    if (this.#edges !== this.#seen) return
+    if (this.#edges !== this.#seen || this.#stop.signal.aborted) return
     const nap = new AbortController()
     this.#nap = nap
     await this.#options.clock.sleep(ms, nap.signal).catch((error: unknown) => {

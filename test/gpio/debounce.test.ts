@@ -85,6 +85,24 @@ describe('Debounce', () => {
     expect(heard.levels).toEqual([0, 1])
   })
 
+  it('stop during a read ends it with that read, and does not wait until the level is stable', async () => {
+    const clock = new FakeClock()
+    const reads: ((level: Level) => void)[] = []
+    const read = () => new Promise<Level>((resolve) => void reads.push(resolve))
+    const source = { read, recover: async () => {} }
+    const heard = listener({ debounceMs: 60_000 })
+    const debounce = new Debounce({ ...heard, line: 17, clock, log: silentLog(), source, initial: 0 })
+    debounce.start()
+    debounce.edge()
+    await settled()
+    const stopped = debounce.stop()
+    reads[0]?.(1)
+    await settled()
+    expect(clock.sleeping).toBe(0)
+    await stopped
+    expect(heard.levels).toEqual([])
+  })
+
   it('a level that no edge told is found by the slow look, and debounced like any other', async () => {
     const { clock, heard, wire } = setUp(20)
     wire.level = 1
