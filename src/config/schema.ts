@@ -87,11 +87,11 @@ const output = section({
   name: label,
   active_low: activeLow,
   initial: levelOr('keep', 'last')
-    .default('off')
+    .prefault('off')
     .describe(
       'Level from the first moment: `off`, `on`, `keep` (what an earlier run left, else off), `last` (the last ordered, kept in `$STATE_DIRECTORY`).',
     ),
-  on_exit: levelOr('keep').default('off').describe('Level at a clean stop: `off`, `on`, or `keep`.'),
+  on_exit: levelOr('keep').prefault('off').describe('Level at a clean stop: `off`, `on`, or `keep`.'),
   max_on: positiveDuration.optional().describe('Switched off after being on for this long, whoever switched it on.'),
   on_disconnect: section({
     state: level.describe('`on` or `off`.'),
