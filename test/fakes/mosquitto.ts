@@ -12,6 +12,8 @@ export interface Mosquitto {
   readonly url: string
   /** Ends it as a crash would. */
   kill(): Promise<void>
+  /** From now on it answers nothing, and keeps its connections. */
+  freeze(): void
   /** Starts it again on the same port; `extra` replaces the extra lines of its configuration. */
   start(extra?: readonly string[]): Promise<void>
   /** Ends it and removes its files. */
@@ -39,6 +41,7 @@ export async function startMosquitto(extra: readonly string[] = ['allow_anonymou
     if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return
     const exited = new Promise((resolve) => ending.once('exit', resolve))
     ending.kill(signal)
+    ending.kill('SIGCONT') // one that is frozen does not even end
     await exited
   }
   let lines = extra
@@ -47,6 +50,9 @@ export async function startMosquitto(extra: readonly string[] = ['allow_anonymou
     port,
     url: `mqtt://127.0.0.1:${port}`,
     kill: () => end('SIGKILL'),
+    freeze() {
+      child?.kill('SIGSTOP')
+    },
     start: (replaced) => {
       lines = replaced ?? lines
       return start(lines)
