@@ -28,7 +28,7 @@ export interface SensorEnv {
   readonly log: Logger
   /** The folder that stands for `/`: everything of `/sys` and `/proc` is read below it. */
   readonly root: string
-  /** Names the sensor in messages: `attic` or `sensor of type bme280`. */
+  /** Names the sensor in messages: `attic`, or `bme280` where it has no id. */
   readonly name: string
 }
 
