@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import { createBirth } from './birth.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, calledOff } from './clock.ts'
 import type { Config } from './config/schema.ts'
 import { LATE, withDeadline } from './deadline.ts'
 import type { Gpio } from './gpio/gpio.ts'
@@ -147,12 +147,13 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
 
   // Pins first: an output must have its level before anything else can take time.
   await last.load()
-  const opening = async (): Promise<void> => {
-    await outputs.open(signal)
-    await openInputs({ pins: config.gpio.inputs, gpio, clock, log, onState: onPinState, onFault: onPinFault }, signal)
+  const inputs = { pins: config.gpio.inputs, gpio, clock, log, onState: onPinState, onFault: onPinFault }
+  for (const open of [() => outputs.open(signal), () => openInputs(inputs, signal)]) {
+    const opened = await withDeadline(open, PINS_DEADLINE_MS, clock, signal).catch((error: unknown) => {
+      if (!calledOff(error, signal)) throw error
+    })
+    if (opened === LATE) log.warn('the pins take long to open: going on without')
   }
-  if ((await withDeadline(opening, PINS_DEADLINE_MS, clock)) === LATE)
-    log.warn('the pins take long to open: going on without')
   outputs.connected(false)
 
   const started: Promise<void>[] = []

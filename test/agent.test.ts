@@ -1,15 +1,18 @@
-/** The order of the end, where something does not come back. What the agent does all day is in `golden` and `agent.e2e`. */
+/** The start and the end where something does not come back. What the agent does all day is in `golden` and `agent.e2e`. */
 import { expect, it } from 'vitest'
-import { runAgent, type World } from '../src/agent.ts'
+import { runAgent } from '../src/agent.ts'
 import { parseConfig } from '../src/config/load.ts'
 import type { Gpio } from '../src/gpio/gpio.ts'
-import { createMockGpio } from '../src/gpio/mock.ts'
+import { createMockGpio, type MockBoard } from '../src/gpio/mock.ts'
 import { createNotifier } from '../src/systemd.ts'
 import { FakeClock } from './fakes/fake-clock.ts'
 import { freePort } from './fakes/mosquitto.ts'
 import { recordLog } from './fakes/recording-log.ts'
 
-it('ends though the pins are never let go of, with the outputs at their exit level', async () => {
+const never = (): Promise<never> => new Promise(() => {})
+
+/** An agent without a broker, whose pins are the board's, but for what `stuck` puts in the place of it. */
+async function start(pins: string, stuck: (board: MockBoard) => Partial<Gpio>) {
   const clock = new FakeClock()
   const { log, told } = recordLog()
   const board = createMockGpio({ clock, log })
@@ -17,12 +20,10 @@ it('ends though the pins are never let go of, with the outputs at their exit lev
     backend: 'stuck',
     input: (line, options) => board.input(line, options),
     output: (line, options) => board.output(line, options),
-    close: () => new Promise(() => {}),
+    close: () => board.close(),
+    ...stuck(board),
   }
-  const text = `
-mqtt: { url: 'mqtt://127.0.0.1:${await freePort()}' }
-gpio: { outputs: [{ pin: 17, initial: on }] }
-`
+  const text = `mqtt: { url: 'mqtt://127.0.0.1:${await freePort()}' }\ngpio: ${pins}\n`
   const { config } = parseConfig(text, 'config.yaml', { env: {}, hostname: 'pi' })
   if (config === undefined) throw new Error('the configuration is wrong')
   const controller = new AbortController()
@@ -30,29 +31,61 @@ gpio: { outputs: [{ pin: 17, initial: on }] }
   const ready = new Promise<void>((resolve) => {
     onReady = resolve
   })
-  const world: World = {
-    clock,
-    gpio,
-    log,
-    root: '/nowhere',
-    notifier: createNotifier({ env: {}, pid: 1, clock, log }),
-    simulate: false,
-    version: '0',
-    password: async () => undefined,
-    stateFolder: undefined,
-    random: Math.random,
-    onReady: () => onReady(),
+  const ended = runAgent(
+    config,
+    {
+      ...{ clock, gpio, log, root: '/nowhere', simulate: false, version: '0', stateFolder: undefined },
+      notifier: createNotifier({ env: {}, pid: 1, clock, log }),
+      password: async () => undefined,
+      random: Math.random,
+      onReady: () => onReady(),
+    },
+    controller.signal,
+  )
+  /** Turns the clock until it has happened. */
+  const until = async (event: Promise<void>): Promise<void> => {
+    let over = false
+    const done = event.finally(() => {
+      over = true
+    })
+    while (!over) await clock.advance(1000)
+    await done
   }
-  let ended = false
-  const running = runAgent(config, world, controller.signal).finally(() => {
-    ended = true
-  })
-  await ready
-  expect(board.physical(17)).toBe(1)
-  controller.abort()
-  for (let seconds = 0; seconds < 60 && !ended; seconds += 1) await clock.advance(1000)
-  expect(ended).toBe(true)
-  await running
-  expect(board.physical(17)).toBe(0)
-  expect(told('warn')).toContain('warn the pins were not let go of in time')
+  return { board, clock, told, until, ready, ended, stop: () => controller.abort() }
+}
+
+it('opens the inputs though an output never opens', async () => {
+  const opened: number[] = []
+  const agent = await start('{ outputs: [{ pin: 17 }], inputs: [{ pin: 27 }] }', (board) => ({
+    output: never,
+    input(line, options) {
+      opened.push(line)
+      return board.input(line, options)
+    },
+  }))
+  await agent.until(agent.ready)
+  expect(opened).toEqual([27])
+  agent.stop()
+  await agent.until(agent.ended)
+})
+
+it('that is told to end while a pin hangs at the start brings the others to their exit level at once', async () => {
+  const agent = await start('{ outputs: [{ pin: 17, initial: on }, { pin: 22 }] }', (board) => ({
+    output: (line, options) => (line === 22 ? never() : board.output(line, options)),
+  }))
+  while (agent.board.physical(17) === 0) await agent.clock.advance(1)
+  agent.stop()
+  await agent.clock.advance(0)
+  expect(agent.board.physical(17)).toBe(0)
+  await agent.until(agent.ended)
+})
+
+it('ends though the pins are never let go of, with the outputs at their exit level', async () => {
+  const agent = await start('{ outputs: [{ pin: 17, initial: on }] }', () => ({ close: never }))
+  await agent.until(agent.ready)
+  expect(agent.board.physical(17)).toBe(1)
+  agent.stop()
+  await agent.until(agent.ended)
+  expect(agent.board.physical(17)).toBe(0)
+  expect(agent.told('warn')).toContain('warn the pins were not let go of in time')
 })
