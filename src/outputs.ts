@@ -27,6 +27,8 @@ export interface OutputsOptions {
   readonly onFault: (pin: number, reason: string | undefined) => void
 }
 
+/** A switch that is owed is tried soon again, however long the pin has failed. */
+const OWED = { firstMs: 1000, longestMs: 10_000 }
 const REOPEN = { firstMs: 1000, longestMs: 300_000 }
 /** A pin that does not answer must not hold up the end. */
 const EXIT_DEADLINE_MS = 1000
@@ -75,6 +77,8 @@ class OutputPin {
   readonly #faults: FaultLog
   #output: Output | undefined
   #level: Level | undefined
+  /** False after a failed write, until the next good one. */
+  #sure = true
   /** Tail of the work on this pin: one thing at a time, in order. */
   #work: Promise<unknown> = Promise.resolve()
   /** The one timer that a command's `for` started. */
@@ -146,9 +150,11 @@ class OutputPin {
     const { pin, name, active_low: activeLow } = this.#config
     const { gpio, log } = this.#options
     try {
-      this.#output ??= await gpio.output(pin, { initial: this.#initial(), activeLow })
+      const initial = this.#initial()
+      this.#output ??= await gpio.output(pin, { initial, activeLow })
       if (this.#ended) await this.#leave() // the end came while the line was opened, and found nothing to do
-      const level = await this.#output.read()
+      // A level that we gave was read back by the backend; one that was kept is not known here.
+      const level = initial === 'keep' || this.#ended ? await this.#output.read() : initial
       this.#settled(level)
       log.info({ pin, name, state: level }, 'output opened')
       return true
@@ -181,6 +187,9 @@ class OutputPin {
     try {
       await this.#output.write(level)
     } catch (error) {
+      // It may have moved the wire all the same.
+      this.#sure = false
+      if (level === 1) this.#limit()
       throw this.#failed(error)
     }
     this.#settled(level)
@@ -197,7 +206,7 @@ class OutputPin {
 
   /** The pin has this level now, so it works: tell both, and start or stop the limit on being on. */
   #settled(level: Level): void {
-    const { pin, max_on: maxOn } = this.#config
+    const { pin } = this.#config
     if (this.#faults.current !== undefined) {
       this.#faults.ended({ pin })
       this.#options.onFault(pin, undefined)
@@ -205,8 +214,17 @@ class OutputPin {
     const wasOn = this.#level === 1
     this.#level = level
     this.#options.onState(pin, level)
+    this.#sure = true
     if (level === 0) this.#maxOn.abort()
-    else if (!wasOn && maxOn !== undefined && !this.#ended) this.#maxOn = this.#later(maxOn, 0, 'max_on is over')
+    else if (!wasOn) this.#limit()
+  }
+
+  /** Being on, or perhaps on, has an end from now. */
+  #limit(): void {
+    const { max_on: maxOn } = this.#config
+    if (maxOn === undefined || this.#ended) return
+    this.#maxOn.abort()
+    this.#maxOn = this.#later(maxOn, 0, 'max_on is over')
   }
 
   /** Brings the pin to a level after a while, unless the returned controller is aborted before. */
@@ -216,7 +234,7 @@ class OutputPin {
     const { pin } = this.#config
     const switchNow = async (): Promise<void> => {
       if (controller.signal.aborted) return
-      if (this.#level !== level) {
+      if (this.#level !== level || !this.#sure) {
         await this.#write(level)
         log.info({ pin, state: level, reason }, 'output switched')
       }
@@ -234,7 +252,7 @@ class OutputPin {
         } catch (error) {
           if (calledOff(error, controller.signal)) return
           log.error({ pin, state: level, reason: messageOf(error) }, 'output could not be switched; trying again')
-          delay = backoff(failures, REOPEN)
+          delay = backoff(failures, OWED)
         }
       }
     }

@@ -264,3 +264,30 @@ describe('on_disconnect', () => {
     expect(clock.sleeping).toBe(0)
   })
 })
+
+describe('a write that moved the wire, and failed all the same', () => {
+  it('has an end by max_on, though the pin was never known to be on', async () => {
+    const { send, clock, board, gpio } = await openOutput(
+      { max_on: 10 * MINUTE },
+      {
+        arrange(made, wrapped) {
+          const output = wrapped.output
+          wrapped.output = async (line, options) => {
+            const inner = await output(line, options)
+            const write = async (level: 0 | 1): Promise<void> => {
+              await inner.write(level)
+              if (level === 1) throw broken
+            }
+            return { ...inner, write }
+          }
+          expect(made.physical(PIN)).toBe(0)
+        },
+      },
+    )
+    expect(gpio.backend).toBe('mock')
+    await expect(send(on)).rejects.toBe(broken)
+    expect(board.physical(PIN)).toBe(1)
+    await clock.advance(10 * MINUTE)
+    expect(board.physical(PIN)).toBe(0)
+  })
+})

@@ -127,12 +127,27 @@ describe('opening', () => {
     expect(made.board.physical(PIN)).toBe(1)
   })
 
+  it('that was opened at its level is known to have it, though reads fail', async () => {
+    let stalled = (): void => {}
+    const clock = new FakeClock()
+    const board = createMockGpio({ clock, log: recordLog().log })
+    const arrange = (_: unknown, gpio: { stall(pin: number): () => void }): void => {
+      stalled = gpio.stall(PIN)
+    }
+    const opening = openOutput({ initial: 'on' }, { clock, board, arrange })
+    await settled()
+    board.fail(PIN, broken)
+    stalled()
+    const made = await opening
+    expect(made.states).toEqual(['17=1'])
+  })
+
   it('that fails at the first read is not claimed twice', async () => {
     let stalled = (): void => {}
     const clock = new FakeClock()
     const board = createMockGpio({ clock, log: recordLog().log })
     const opening = openOutput(
-      {},
+      { initial: 'keep' }, // the one level that is read, not given
       {
         ...{ clock, board },
         arrange: (_, gpio) => {
