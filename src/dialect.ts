@@ -17,6 +17,10 @@ export class Dialect {
   #protocol: 4 | 5
   #will: Message
   readonly #log: Logger
+  /** Connections in a row that ended before the broker answered. */
+  #cuts = 0
+  /** MQTT 3.1.1 was not asked for by the broker, only concluded from cuts. */
+  #guessed = false
 
   constructor(protocol: 4 | 5, will: Message, log: Logger) {
     this.#protocol = protocol
@@ -32,13 +36,19 @@ export class Dialect {
     return this.#will
   }
 
-  /**
-   * Learns from a failure. True: something has changed, try again at once.
-   *
-   * @param cuts connections in a row that ended before the broker answered
-   */
-  adapt({ reasonCode, wrongVersion }: ConnectionError, cuts: number): boolean {
-    if (this.#protocol === 5 && (wrongVersion || cuts >= CUT_BEFORE_CONNACK)) {
+  /** A connection that the broker had accepted is over. A guess is only good for one: it may have been a proxy. */
+  ended(): void {
+    this.#cuts = 0
+    if (!this.#guessed) return
+    this.#guessed = false
+    this.#protocol = 5
+  }
+
+  /** Learns from a connection that did not come to be. True: something has changed, try again at once. */
+  adapt({ kind, reasonCode, wrongVersion }: ConnectionError): boolean {
+    this.#cuts = kind === 'closed' ? this.#cuts + 1 : 0
+    if (this.#protocol === 5 && (wrongVersion || this.#cuts >= CUT_BEFORE_CONNACK)) {
+      this.#guessed = !wrongVersion
       this.#protocol = 4
       this.#log.warn({ protocol: '3.1.1' }, 'the broker does not speak MQTT 5: going on with MQTT 3.1.1')
       return true

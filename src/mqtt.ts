@@ -110,17 +110,16 @@ export class Mqtt {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options
     let failures = 0
-    let cuts = 0
     let short = 0
     while (!signal.aborted) {
       let error: ConnectionError
       const started = clock.monotonic()
       try {
         const connection = await this.#connect(signal)
-        cuts = 0
         const ended = await this.#hold(connection, signal)
         if (ended === undefined) return
         error = ended
+        this.#dialect.ended()
         short = clock.monotonic() - started < STABLE_MS ? short + 1 : 0
         failures = short
         if (short >= KICKS && error.kind === 'closed') error = kicked(this.#options.config.client_id)
@@ -129,11 +128,10 @@ export class Mqtt {
         error = thrown instanceof ConnectionError ? thrown : failure(thrown)
         failures += 1
         short = 0
-        cuts = error.kind === 'closed' ? cuts + 1 : 0
       }
       this.#lastError = error.message
       this.#faults.happened(error, { broker: this.#options.config.url })
-      if (this.#dialect.adapt(error, cuts)) continue
+      if (this.#dialect.adapt(error)) continue
       const delay = failures === 0 ? 0 : fullJitter(failures, RECONNECT, this.#options.random)
       log.debug({ ms: Math.round(delay) }, 'next try at the broker')
       this.#options.beat(delay + BEAT_SLACK_MS)
@@ -234,6 +232,6 @@ export class Mqtt {
 }
 
 function kicked(clientId: string): ConnectionError {
-  const reason = `the broker ends each connection soon after it began: is another client using the client id ${clientId}?`
+  const reason = `the broker ends each connection soon after it began: is another client using the client id ${clientId}, or does the broker itself end?`
   return new ConnectionError('kicked', reason)
 }
