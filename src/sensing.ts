@@ -8,6 +8,7 @@ import { createFilters, type FilterOptions } from './filters.ts'
 import type { Health } from './health.ts'
 import type { Logger } from './log.ts'
 import type { Quantity, Span } from './reading.ts'
+import { createRejectionLog } from './rejections.ts'
 import { runSensor } from './scheduler.ts'
 import { sensorTypes } from './sensors/index.ts'
 import type { SensorType } from './sensors/sensor.ts'
@@ -50,7 +51,7 @@ export async function sense(options: SensingOptions, signal: AbortSignal): Promi
   const timeoutMs = config.timeout ?? type.timeoutMs ?? Math.max(config.interval, SHORTEST_DEFAULT_TIMEOUT_MS)
   const filters = createFilters(filterOptions(type, config.metrics), config.interval)
   const state = health.sensor(name, config.id, config.type)
-  const faulty = new Set<Quantity>()
+  const tellRejected = createRejectionLog(log, name)
   let seq = 0
 
   await runSensor(
@@ -69,16 +70,10 @@ export async function sense(options: SensingOptions, signal: AbortSignal): Promi
       onSample(sample, at, monotonic) {
         const reading = filters.apply(sample, at, monotonic)
         state.ok(reading.rejected)
-        for (const { quantity, value, reason } of reading.rejected) {
-          const level = faulty.has(quantity) ? 'debug' : 'warn'
-          log[level]({ sensor: name, quantity, value, reason }, 'value dropped')
-          faulty.add(quantity)
-        }
+        tellRejected(reading)
         for (const message of telemetry.metrics(config.id, reading, (quantity) => silence(config, quantity)))
           publish(message)
-        const valid = Object.keys(reading.values) as Quantity[] // a Sample has no other keys
-        for (const quantity of valid) faulty.delete(quantity)
-        if (valid.length === 0) return
+        if (Object.keys(reading.values).length === 0) return
         store(telemetry.record(config.id, reading, seq))
         seq += 1
         log.debug({ sensor: name, ...reading.values }, 'reading')
