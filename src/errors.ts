@@ -58,7 +58,7 @@ export class Refused extends Error {
   readonly kind = 'refused'
 }
 
-/** One thing wrong in a configuration, with where it is and what to do. `line` and `column` count from 1. */
+/** One thing wrong in a configuration, with where it is and what to do. `line` and `column` count from 1; line 0: there is no file. */
 export interface Problem {
   readonly line: number
   readonly column: number
@@ -84,6 +84,7 @@ export class ConfigError extends Error {
 export function formatProblem(file: string, problem: Problem): string {
   const where = problem.path === '' ? '' : `${problem.path}: `
   const suggestion = problem.suggestion === undefined ? '' : ` (${problem.suggestion})`
+  if (problem.line === 0) return `${where}${problem.message}${suggestion}`
   return `${file}:${problem.line}:${problem.column}: ${where}${problem.message}${suggestion}`
 }
 

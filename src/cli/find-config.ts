@@ -25,5 +25,5 @@ export async function findConfig(named: string | undefined): Promise<string> {
   if (closed !== undefined) return resolve(closed) // whoever reads it tells what is wrong
   const message = `no configuration: there is neither ${CONFIG_FILES.join(' nor ')}`
   const suggestion = 'name one with --config FILE (check takes it as its argument)'
-  throw new ConfigError(CONFIG_FILES[0], [{ line: 1, column: 1, path: '', message, suggestion }])
+  throw new ConfigError(CONFIG_FILES[0], [{ line: 0, column: 0, path: '', message, suggestion }])
 }

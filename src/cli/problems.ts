@@ -12,7 +12,8 @@ export function loadEnv(): LoadEnv {
 export function printProblems({ file, problems }: ConfigError): void {
   const lines = problems.map((problem) => formatProblem(file, problem))
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
-  process.stderr.write(`${lines.join('\n')}\n${count} in ${file}\n`)
+  const summary = problems.every(({ line }) => line === 0) ? '' : `${count} in ${file}\n`
+  process.stderr.write(`${lines.join('\n')}\n${summary}`)
 }
 
 export function printWarnings(file: string, warnings: readonly Problem[]): void {

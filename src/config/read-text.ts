@@ -1,14 +1,22 @@
 /** The bytes of the configuration file as text, or why that can't be, in a person's words. */
 import { isUtf8 } from 'node:buffer'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { ConfigError, codeOf } from '../errors.ts'
+
+/** Far above any configuration: bytes. */
+const LARGEST_FILE = 10_000_000
+const NAME_ONE = 'name a configuration, such as the shipped config.yaml'
 
 /** The whole file. @throws ConfigError where it can't be read, or is no text */
 export async function readText(file: string): Promise<string> {
   let bytes: Buffer
   try {
+    const status = await stat(file)
+    if (status.isCharacterDevice() || status.isBlockDevice()) throw fileError(file, 'is a device', NAME_ONE)
+    if (status.size > LARGEST_FILE) throw fileError(file, `is larger than ${LARGEST_FILE} bytes`, NAME_ONE)
     bytes = await readFile(file)
   } catch (error) {
+    if (error instanceof ConfigError) throw error
     throw fileError(file, ...reasonOf(codeOf(error)), error)
   }
   // A byte order mark is taken off by the decoder.

@@ -101,6 +101,8 @@ const output = section({
     .describe('Level to take when the broker has been away for a while.'),
 }).superRefine((value, context) => {
   if (value.max_on === undefined) return
+  if (value.on_exit === 'keep')
+    clash(context, 'on_exit', 'max_on', 'must not be keep where max_on limits how long it may be on')
   for (const key of ['initial', 'on_exit'] as const) {
     if (value[key] !== 'on') continue
     clash(context, key, 'max_on', 'must not be on where max_on limits how long it may be')
@@ -136,7 +138,9 @@ const topics = section({
 const outbox = section({
   max_records: whole(1, 1_000_000)
     .default(10_000)
-    .describe('JSON records kept in memory while the broker is away; beyond it the oldest is dropped and counted.'),
+    .describe(
+      'JSON records kept in memory until the broker has acknowledged them; beyond it the oldest is dropped and counted.',
+    ),
 })
 
 /** The whole file. */
