@@ -3,6 +3,7 @@
  * sensors and inputs into telemetry, the outbox and MQTT; commands from MQTT through the router to the outputs.
  */
 import { randomInt } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { join } from 'node:path'
 import { createBirth } from './birth.ts'
 import { type Clock, calledOff } from './clock.ts'
@@ -84,7 +85,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     reconnects: mqtt.reconnects,
     lastError: mqtt.lastError,
     queued: outbox.depth,
-    dropped: outbox.dropped,
+    dropped: mqtt.droppedEvents === 0 ? outbox.dropped : { ...outbox.dropped, events: mqtt.droppedEvents },
   }))
   const tell = (): void => {
     mqtt.publish(telemetry.health(health.report()))
@@ -145,7 +146,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     random: world.random,
   })
 
-  // Pins first: an output must have its level before anything else can take time.
+  // Pins first: an output must have its level before the sensors and the broker take their time.
   await last.load()
   const inputs = { pins: config.gpio.inputs, gpio, clock, log, onState: onPinState, onFault: onPinFault }
   for (const open of [() => outputs.open(signal), () => openInputs(inputs, signal)]) {
@@ -159,6 +160,8 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   const started: Promise<void>[] = []
   const failed = new AbortController()
   const stop = AbortSignal.any([signal, failed.signal])
+  // Every loop and pin listens to these, each removing what it adds: Node.js would warn of a leak at the eleventh.
+  setMaxListeners(0, signal, stop)
   const loops = config.sensors.map((sensor) => {
     let onStarted = (): void => {}
     started.push(new Promise((resolve) => (onStarted = resolve)))

@@ -24,8 +24,7 @@ export async function run(flags: RunFlags): Promise<number> {
   // What nobody caught is a bug; the pins still go to their exit levels and the broker still hears `offline`.
   process.on('uncaughtException', (error) => {
     log.fatal({ reason: messageOf(error), stack: error.stack }, 'internal error')
-    if (failed.signal.aborted) process.exit(EXIT.failed)
-    failed.abort()
+    failed.abort() // once is enough; the end has its own deadlines
   })
   try {
     const file = await findConfig(flags.config)
