@@ -5,20 +5,12 @@
  * bme280.ts.
  */
 import type { Calibration } from 'bme280-sensor'
-import type { Clock } from '../clock.ts'
 import { SensorError } from '../errors.ts'
 import { HUMIDITY_CALIBRATION, isBlank, MAIN_CALIBRATION, parseCalibration } from './bme280-calibration.ts'
-import { hex, type I2cPlace, locationOf, type Registers } from './i2c.ts'
+import { hex, locationOf, subject } from './i2c.ts'
+import { type Conversation, unbelievable, untilDone, wasReset } from './i2c-sensor.ts'
 
 export type Model = 'BME280' | 'BMP280'
-
-/** What a conversation needs. `registers` is good for as long as the bus is ours. */
-export interface Conversation {
-  readonly place: I2cPlace
-  readonly registers: Registers
-  readonly clock: Clock
-  readonly signal: AbortSignal
-}
 
 /** Section 5.3, memory map. */
 const ID = 0xd0
@@ -60,9 +52,6 @@ const NORMAL = 0x03
 
 /** Section 9.1, maximum for these settings: 1.25 + 2.3 × 16 + 2.3 × 16 + 0.575 + 2.3 + 0.575 = 78.3 ms. */
 const CONVERSION_MS = 79
-/** How long the chip may stay busy beyond what the datasheet allows, and how often it is asked. */
-const GRACE_MS = 200
-const POLL_MS = 5
 
 /** What the data registers hold for a quantity that was not measured (section 5.4.7 to 5.4.9). */
 const SKIPPED = { pressure: 0x80000, temperature: 0x80000, humidity: 0x8000 } as const
@@ -74,8 +63,8 @@ const ATTEMPTS = 3
  *
  * @throws SensorError `wrong-device`, `not-found`, `permission`, `bus`
  */
-export async function identify({ place, registers }: Conversation): Promise<Model> {
-  const id = await registers.readByte(ID)
+export async function identify({ place, wire }: Conversation): Promise<Model> {
+  const id = await wire.readByte(ID)
   const model = MODELS.get(id)
   if (model !== undefined) return model
   const wanted = 'a BME280 has 0x60, a BMP280 0x58, 0x57 or 0x56'
@@ -90,13 +79,13 @@ export async function identify({ place, registers }: Conversation): Promise<Mode
  * @throws SensorError
  */
 export async function setUp(chip: Conversation, model: Model): Promise<Calibration> {
-  const { registers, clock, signal } = chip
-  await registers.writeByte(RESET, SOFT_RESET)
+  const { wire, clock, signal } = chip
+  await wire.writeByte(RESET, SOFT_RESET)
   await clock.sleep(START_UP_MS, signal)
-  await poll(chip, model, 'copying its calibration', async () => ((await registers.readByte(STATUS)) & UPDATING) === 0)
+  await untilDone(chip, model, 'copying its calibration', async () => ((await wire.readByte(STATUS)) & UPDATING) === 0)
   const calibration = await readCalibration(chip, model)
   // Humidity's setting counts from the next write to the control register on, which is therefore the last.
-  for (const { register, value } of settingsOf(model)) await registers.writeByte(register, value)
+  for (const { register, value } of settingsOf(model)) await wire.writeByte(register, value)
   await untilAsleep(chip, model)
   return calibration
 }
@@ -107,13 +96,13 @@ export async function setUp(chip: Conversation, model: Model): Promise<Calibrati
  * @throws SensorError, kind `invalid-data` for a chip that was reset or asleep, and for frames that measure nothing
  */
 export async function measure(chip: Conversation, model: Model): Promise<Buffer> {
-  const { registers, clock, signal } = chip
+  const { wire, clock, signal } = chip
   for (let attempt = 1; ; attempt += 1) {
     await untilAsleep(chip, model)
-    await registers.writeByte(CONTROL, FORCED)
+    await wire.writeByte(CONTROL, FORCED)
     await clock.sleep(CONVERSION_MS, signal)
     await untilAsleep(chip, model)
-    const frame = await registers.readBlock(DATA, model === 'BME280' ? 8 : 6)
+    const frame = await wire.readBlock(DATA, model === 'BME280' ? 8 : 6)
     // Again: the settings are lost with the power, so a frame between two good checks is no default.
     await untilAsleep(chip, model)
     const raw = rawOf(frame, model)
@@ -128,13 +117,11 @@ function settingsOf(model: Model) {
   return SETTINGS.filter(({ register }) => model === 'BME280' || register !== CONTROL_HUMIDITY)
 }
 
-async function readCalibration({ place, registers }: Conversation, model: Model): Promise<Calibration> {
+async function readCalibration({ place, wire }: Conversation, model: Model): Promise<Calibration> {
   const { register, length, lengthWithoutHumidity } = MAIN_CALIBRATION
-  const main = await registers.readBlock(register, model === 'BME280' ? length : lengthWithoutHumidity)
+  const main = await wire.readBlock(register, model === 'BME280' ? length : lengthWithoutHumidity)
   const humidity =
-    model === 'BME280'
-      ? await registers.readBlock(HUMIDITY_CALIBRATION.register, HUMIDITY_CALIBRATION.length)
-      : undefined
+    model === 'BME280' ? await wire.readBlock(HUMIDITY_CALIBRATION.register, HUMIDITY_CALIBRATION.length) : undefined
   for (const block of [main, humidity]) {
     if (block === undefined || !isBlank(block)) continue
     const text = `${subject(place, model)} gave a calibration of nothing but ${hex(block.readUInt8(0))}; check wiring and power`
@@ -146,28 +133,16 @@ async function readCalibration({ place, registers }: Conversation, model: Model)
 /** Waits until the chip sleeps, and makes sure that our settings are still in it. */
 async function untilAsleep(chip: Conversation, model: Model): Promise<void> {
   const first = model === 'BME280' ? CONTROL_HUMIDITY : STATUS
-  await poll(chip, model, 'measuring', async () => {
-    const block = await chip.registers.readBlock(first, CONFIG - first + 1)
+  await untilDone(chip, model, 'measuring', async () => {
+    const block = await chip.wire.readBlock(first, CONFIG - first + 1)
     const control = block.readUInt8(CONTROL - first)
     for (const { register, value, mask } of settingsOf(model)) {
       const found = block.readUInt8(register - first)
-      if ((found & mask) !== value) throw lostSettings(chip.place, model, register, found, value)
+      if ((found & mask) !== value) throw lostSettings(chip, model, register, found, value)
     }
-    if ((control & MODE) === NORMAL) throw lostSettings(chip.place, model, CONTROL, control, FORCED & ~MODE)
+    if ((control & MODE) === NORMAL) throw lostSettings(chip, model, CONTROL, control, FORCED & ~MODE)
     return (control & MODE) === 0 && (block.readUInt8(STATUS - first) & MEASURING) === 0
   })
-}
-
-async function poll(chip: Conversation, model: Model, doing: string, done: () => Promise<boolean>): Promise<void> {
-  const { clock, signal, place } = chip
-  const deadline = clock.monotonic() + GRACE_MS
-  while (!(await done())) {
-    if (clock.monotonic() >= deadline) {
-      const text = `${subject(place, model)} has been ${doing} for ${GRACE_MS} ms more than it may; check its power`
-      throw new SensorError('timeout', text)
-    }
-    await clock.sleep(POLL_MS, signal)
-  }
 }
 
 /** The values of the frame beside their marks: `skipped`, and `full` for all bits set. */
@@ -182,17 +157,6 @@ function padded(frame: Buffer): Buffer {
   return frame.length === 8 ? frame : Buffer.concat([frame, Buffer.from([0x80, 0x00])])
 }
 
-function subject(place: I2cPlace, model: Model): string {
-  return `${place.name}: the ${model} at ${locationOf(place)}`
-}
-
-function unbelievable({ place }: Conversation, model: Model, frame: Buffer, what: string): SensorError {
-  const text = `${subject(place, model)} gave ${what} (raw ${frame.toString('hex')}); check wiring and power`
-  return new SensorError('invalid-data', text)
-}
-
-function lostSettings(place: I2cPlace, model: Model, register: number, found: number, wanted: number): SensorError {
-  const what = `register ${hex(register)} is ${hex(found)} and not ${hex(wanted)}`
-  const text = `${subject(place, model)} was reset or set up by another program (${what}); check its power, and who else uses it`
-  return new SensorError('invalid-data', text)
+function lostSettings(chip: Conversation, model: Model, register: number, found: number, wanted: number): SensorError {
+  return wasReset(chip, model, `register ${hex(register)} is ${hex(found)} and not ${hex(wanted)}`)
 }

@@ -6,30 +6,14 @@
  */
 import type { Calibration, Compensation, Package, SensorData } from 'bme280-sensor'
 import { z } from 'zod'
-import type { Clock } from '../clock.ts'
-import { SensorError } from '../errors.ts'
 import { type Load, loadOptional } from '../optional.ts'
 import type { Quantity } from '../reading.ts'
-import { type Conversation, identify, type Model, measure, setUp } from './bme280-chip.ts'
-import { hex, type I2cPlace, loadDriver, locationOf, openI2c } from './i2c.ts'
-import { type Sample, type Sensor, type SensorEnv, sensorType } from './sensor.ts'
+import { identify, type Model, measure, setUp } from './bme280-chip.ts'
+import { hex, loadDriver } from './i2c.ts'
+import { type Conversation, i2cOptions, openI2cSensor, type ReadyChip } from './i2c-sensor.ts'
+import { type Sample, type SensorEnv, sensorType } from './sensor.ts'
 
 const ADDRESSES = [0x76, 0x77] as const
-
-const options = z.strictObject({
-  bus: z
-    .int({ error: 'must be the number of an I2C bus: 1 for /dev/i2c-1' })
-    .min(0, 'must be the number of an I2C bus: 1 for /dev/i2c-1')
-    .default(1)
-    .describe('Number of the I2C bus: N of `/dev/i2c-N`. The header has bus 1.'),
-  address: z
-    .literal(ADDRESSES, { error: 'must be 0x76 or 0x77, without quotes' })
-    .default(0x76)
-    .describe('The chip’s I2C address, `0x76` or `0x77` (by its SDO pin). Default: `0x76`.'),
-})
-
-/** Resetting, waiting and reading the calibration takes about 10 ms; the rest is for waiting until the bus is free. */
-const OPEN_DEADLINE_MS = 5000
 
 const QUANTITIES_OF: Readonly<Record<Model, readonly Quantity[]>> = {
   BME280: ['temperature', 'humidity', 'pressure'],
@@ -40,7 +24,7 @@ const QUANTITIES_OF: Readonly<Record<Model, readonly Quantity[]>> = {
 export function createBme280(load: Load = loadOptional) {
   return sensorType({
     summary: 'Bosch BME280 or BMP280 on the I2C bus: temperature, pressure and (BME280) humidity',
-    options,
+    options: z.strictObject(i2cOptions(ADDRESSES, 'its SDO pin')),
     // BST-BME280-DS002, tables 2 to 4: operating ranges. Digits: what ×16 resolves above its noise.
     measures: {
       temperature: { min: -40, max: 85, digits: 2, typical: [18, 24] },
@@ -50,50 +34,23 @@ export function createBme280(load: Load = loadOptional) {
     minIntervalMs: 1000,
     defaultIntervalMs: 10_000,
     hardware: true,
-    open: ({ bus, address }, env) => open(load, { name: env.name, bus, address }, env),
+    open: async (place, env) => {
+      const vendor = loadDriver(load, 'bme280-sensor', env.name) as Package // the package's one export
+      return openI2cSensor(load, place, env, { addresses: ADDRESSES, setUp: (chip) => ready(chip, vendor, env) })
+    },
   })
 }
 
 export const bme280 = createBme280()
 
-async function open(load: Load, place: I2cPlace, { clock, log }: SensorEnv): Promise<Sensor> {
-  const vendor = loadDriver(load, 'bme280-sensor', place.name) as Package // the package's one export
-  const device = await openI2c(load, place, log)
-  try {
-    const { model, calibration } = await within(place, clock, (signal) =>
-      device.exclusively(signal, async (registers) => {
-        const chip: Conversation = { place, registers, clock, signal }
-        const model = await identifyOrHint(chip)
-        return { model, calibration: await setUp(chip, model) }
-      }),
-    )
-    log.debug({ sensor: place.name, model, bus: place.bus, address: hex(place.address) }, 'chip identified')
-    return {
-      quantities: QUANTITIES_OF[model],
-      read: async (signal) => {
-        const frame = await device.exclusively(signal, (registers) =>
-          measure({ place, registers, clock, signal }, model),
-        )
-        return toSample(await compensate(vendor, calibration, frame), model)
-      },
-      close: () => device.close(),
-    }
-  } catch (error) {
-    await device.close()
-    throw error
-  }
-}
-
-/** Looks at the chip's other address where nothing answers at this one: the usual mistake. */
-async function identifyOrHint(chip: Conversation): Promise<Model> {
-  try {
-    return await identify(chip)
-  } catch (error) {
-    if (!(error instanceof SensorError) || error.kind !== 'not-found') throw error
-    const other = ADDRESSES.find((address) => address !== chip.place.address)
-    if (other === undefined || !(await chip.registers.answers(other))) throw error
-    const hint = `a chip answers at ${hex(other)}: if that is it, set address: ${hex(other)}`
-    throw new SensorError('not-found', `${error.message}; ${hint}`, { cause: error })
+async function ready(chip: Conversation, vendor: Package, { log }: SensorEnv): Promise<ReadyChip> {
+  const { name, bus, address } = chip.place
+  const model = await identify(chip)
+  const calibration = await setUp(chip, model)
+  log.debug({ sensor: name, model, bus, address: hex(address) }, 'chip identified')
+  return {
+    quantities: QUANTITIES_OF[model],
+    measure: async (now) => toSample(await compensate(vendor, calibration, await measure(now, model)), model),
   }
 }
 
@@ -111,21 +68,4 @@ function compensate(vendor: Package, cal: Calibration, frame: Buffer): Promise<S
 function toSample(data: SensorData, model: Model): Sample {
   const sample = { temperature: data.temperature_C, pressure: data.pressure_hPa }
   return model === 'BME280' ? { ...sample, humidity: data.humidity } : sample
-}
-
-/** Does `work` under open's own deadline: nobody hands open a signal. */
-async function within<T>(place: I2cPlace, clock: Clock, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const limit = new AbortController()
-  const finished = new AbortController()
-  const text = `${place.name}: ${locationOf(place)} was not ready within ${OPEN_DEADLINE_MS} ms; a transfer on the bus may hang`
-  const deadline = clock.sleep(OPEN_DEADLINE_MS, finished.signal).then(
-    () => limit.abort(new SensorError('timeout', text)),
-    () => {}, // called off: the work has ended
-  )
-  try {
-    return await work(limit.signal)
-  } finally {
-    finished.abort()
-    await deadline
-  }
 }

@@ -1,6 +1,6 @@
 /**
  * Turns what a transfer on `/dev/i2c-N` failed with into one sentence and a remedy. Goes by `errno`: for an absent
- * chip i2c-bus gives errno 121 with an empty `code`. Called by i2c.ts alone.
+ * chip i2c-bus gives errno 121 with an empty `code`. Called by i2c.ts, which hands on what chips say of their place.
  */
 import { constants } from 'node:os'
 import { codeOf, messageOf, SensorError } from '../errors.ts'
@@ -17,6 +17,11 @@ export interface I2cPlace {
 /** `address 0x76 on I2C bus 1`. */
 export function locationOf(place: I2cPlace): string {
   return `address ${hex(place.address)} on I2C bus ${place.bus}`
+}
+
+/** How a chip begins a message: `attic: the BME280 at address 0x76 on I2C bus 1`. */
+export function subject(place: I2cPlace, model: string): string {
+  return `${place.name}: the ${model} at ${locationOf(place)}`
 }
 
 /** A byte as the datasheets and i2cdetect write it: `0x0a`. */

@@ -9,16 +9,23 @@ import type { Logger } from '../log.ts'
 import type { Load } from '../optional.ts'
 import { type I2cPlace, i2cError, locationOf } from './i2c-error.ts'
 
-export { hex, type I2cPlace, locationOf } from './i2c-error.ts'
+export { hex, type I2cPlace, locationOf, subject } from './i2c-error.ts'
 
-/** The chip's registers. Every transfer rejects with the signal's reason once the sequence's signal is aborted. */
-export interface Registers {
+/**
+ * What can be done with the chip: by register, or by plain bytes where it knows commands and answers instead. Every
+ * transfer rejects with the signal's reason once the sequence's signal is aborted.
+ */
+export interface Transfers {
   /** @throws SensorError */
   readByte(register: number): Promise<number>
   /** At most 32 bytes in one transfer, the register counting up. @throws SensorError, also when fewer came */
   readBlock(register: number, length: number): Promise<Buffer>
   /** @throws SensorError */
   writeByte(register: number, value: number): Promise<void>
+  /** These bytes and no more, in one transfer. @throws SensorError, also when the chip took fewer */
+  write(...bytes: readonly number[]): Promise<void>
+  /** What the chip has to say, in one transfer. @throws SensorError, also when fewer came */
+  read(length: number): Promise<Buffer>
   /** Whether a chip acknowledges at another address of this bus. Writes nothing to it. */
   answers(address: number): Promise<boolean>
 }
@@ -75,10 +82,10 @@ export class I2cDevice {
    * waits its turn; the bus stays taken until the transfer that is under way has ended, so that a bus that hangs
    * costs one thread of libuv's pool and not all.
    */
-  async exclusively<T>(signal: AbortSignal, work: (registers: Registers) => Promise<T>): Promise<T> {
+  async exclusively<T>(signal: AbortSignal, work: (wire: Transfers) => Promise<T>): Promise<T> {
     const leave = await enter(this.#place.bus, signal)
     try {
-      return await work(this.#registers(signal))
+      return await work(this.#transfers(signal))
     } finally {
       leave(this.#idle)
     }
@@ -97,18 +104,24 @@ export class I2cDevice {
     if (!this.#transferring) await closing
   }
 
-  #registers(signal: AbortSignal): Registers {
+  #transfers(signal: AbortSignal): Transfers {
     const { address } = this.#place
+    const fill = async (length: number, start: (block: Buffer) => Promise<{ bytesRead: number }>): Promise<Buffer> => {
+      const block = Buffer.alloc(length)
+      const { bytesRead } = await this.#transfer(signal, () => start(block))
+      if (bytesRead !== length) throw this.#short(`gave ${bytesRead} bytes instead of ${length}`)
+      return block
+    }
     return {
       readByte: (register) => this.#transfer(signal, () => this.#bus.readByte(address, register)),
       writeByte: (register, value) => this.#transfer(signal, () => this.#bus.writeByte(address, register, value)),
-      readBlock: async (register, length) => {
-        const block = Buffer.alloc(length)
-        const read = () => this.#bus.readI2cBlock(address, register, length, block)
-        const { bytesRead } = await this.#transfer(signal, read)
-        if (bytesRead === length) return block
-        const text = `${this.#place.name}: ${locationOf(this.#place)} gave ${bytesRead} bytes instead of ${length}; check wiring and power`
-        throw new SensorError('bus', text)
+      readBlock: (register, length) =>
+        fill(length, (block) => this.#bus.readI2cBlock(address, register, length, block)),
+      read: (length) => fill(length, (block) => this.#bus.i2cRead(address, length, block)),
+      write: async (...bytes) => {
+        const start = () => this.#bus.i2cWrite(address, bytes.length, Buffer.from(bytes))
+        const { bytesWritten } = await this.#transfer(signal, start)
+        if (bytesWritten !== bytes.length) throw this.#short(`took ${bytesWritten} bytes instead of ${bytes.length}`)
       },
       answers: async (other) => {
         try {
@@ -120,6 +133,10 @@ export class I2cDevice {
         }
       },
     }
+  }
+
+  #short(what: string): SensorError {
+    return new SensorError('bus', `${this.#place.name}: ${locationOf(this.#place)} ${what}; check wiring and power`)
   }
 
   async #transfer<T>(signal: AbortSignal, start: () => Promise<T>): Promise<T> {

@@ -1,15 +1,13 @@
 /** One BME280 or BMP280 on a bus, a clock, and what tests of the type `bme280` do with them. */
 import type { Calibration } from 'bme280-sensor'
-import { expect } from 'vitest'
-import { SensorError } from '../../src/errors.ts'
 import { silentLog } from '../../src/log.ts'
 import type { Sample } from '../../src/reading.ts'
 import { createBme280 } from '../../src/sensors/bme280.ts'
 import type { Sensor } from '../../src/sensors/sensor.ts'
-import { FakeClock, settled } from './fake-clock.ts'
-import { FakeBme280, FakeI2c } from './fake-i2c.ts'
-
-export const NEVER = new AbortController().signal
+import { FakeBme280 } from './fake-bme280.ts'
+import { FakeClock } from './fake-clock.ts'
+import { FakeI2c } from './fake-i2c.ts'
+import { NEVER, turned } from './turned.ts'
 
 export type ChipOptions = { readonly id?: number; readonly calibration?: Calibration }
 
@@ -28,29 +26,6 @@ type Address = 0x76 | 0x77
 export function opening({ clock, i2c }: Pick<Bench, 'clock' | 'i2c'>, address: Address = 0x76): Promise<Sensor> {
   const env = { clock, log: silentLog(), root: '/', name: 'attic' }
   return createBme280(i2c.load).open({ bus: 1, address, metrics: {} }, env)
-}
-
-/** Turns the clock from one timer to the next until `work` has ended. */
-export async function turned<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
-  let ended = false
-  const watched = work.finally(() => {
-    ended = true
-  })
-  watched.catch(() => {}) // its outcome is returned below; until then it must not count as unhandled
-  for (await settled(); !ended; await settled()) {
-    if (clock.next === undefined) throw new Error('nothing is under way, and no timer would bring it on')
-    await clock.advance(Math.max(0, clock.next - clock.monotonic()))
-  }
-  return watched
-}
-
-export async function failureOf(clock: FakeClock, work: Promise<unknown>): Promise<SensorError> {
-  const error: unknown = await turned(clock, work).then(
-    (value) => expect.fail(`it gave ${JSON.stringify(value)}`),
-    (thrown: unknown) => thrown,
-  )
-  if (!(error instanceof SensorError)) throw new Error('not a SensorError', { cause: error })
-  return error
 }
 
 export async function openAndRead(setup: Bench): Promise<Sample> {

@@ -1,7 +1,8 @@
 import type { Calibration } from 'bme280-sensor'
 import { describe, expect, it } from 'vitest'
-import { bench, NEVER, openAndRead, opening, turned } from '../fakes/bme280-bench.ts'
-import { EXAMPLE, type Raw } from '../fakes/fake-i2c.ts'
+import { bench, openAndRead, opening } from '../fakes/bme280-bench.ts'
+import { EXAMPLE, type Raw } from '../fakes/fake-bme280.ts'
+import { NEVER, turned } from '../fakes/turned.ts'
 
 /** The formulas of BST-BME280-DS002, section 8.1, in floating point, written down here on their own. */
 function bosch(cal: Calibration, raw: Raw): { temperature: number; pressure: number; humidity: number } {

@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { SensorError } from '../../src/errors.ts'
-import {
-  type Bench,
-  bench,
-  type ChipOptions,
-  failureOf,
-  NEVER,
-  openAndRead,
-  opening,
-  transfersOf,
-  turned,
-} from '../fakes/bme280-bench.ts'
-import { addonError, FakeBme280, type Raw } from '../fakes/fake-i2c.ts'
+import { type Bench, bench, type ChipOptions, openAndRead, opening, transfersOf } from '../fakes/bme280-bench.ts'
+import { FakeBme280, type Raw } from '../fakes/fake-bme280.ts'
+import { addonError } from '../fakes/fake-i2c.ts'
+import { failureOf, NEVER, turned } from '../fakes/turned.ts'
 
 const CONTROL = 0xf4
 

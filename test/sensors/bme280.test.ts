@@ -3,9 +3,11 @@ import { DriverUnavailableError } from '../../src/errors.ts'
 import { silentLog } from '../../src/log.ts'
 import { loadOptional } from '../../src/optional.ts'
 import { bme280, createBme280 } from '../../src/sensors/bme280.ts'
-import { bench, failureOf, NEVER, openAndRead, opening, turned } from '../fakes/bme280-bench.ts'
+import { bench, openAndRead, opening } from '../fakes/bme280-bench.ts'
+import { FakeBme280 } from '../fakes/fake-bme280.ts'
 import { FakeClock, settled } from '../fakes/fake-clock.ts'
-import { addonError, FakeBme280, FakeI2c, openError } from '../fakes/fake-i2c.ts'
+import { addonError, FakeI2c, openError } from '../fakes/fake-i2c.ts'
+import { failureOf, NEVER, turned } from '../fakes/turned.ts'
 
 describe('the options', () => {
   it('have the defaults of most boards', () => {

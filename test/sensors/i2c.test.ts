@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { DriverUnavailableError, SensorError } from '../../src/errors.ts'
 import { silentLog } from '../../src/log.ts'
-import { type I2cDevice, openI2c } from '../../src/sensors/i2c.ts'
+import { type I2cDevice, openI2c, type Transfers } from '../../src/sensors/i2c.ts'
 import { settled } from '../fakes/fake-clock.ts'
 import { addonError, FakeI2c } from '../fakes/fake-i2c.ts'
 
@@ -53,6 +53,57 @@ describe('a failed transfer', () => {
     await sensorErrorOf(device.exclusively(NEVER, (registers) => registers.readByte(0xd0)))
     i2c.attach(1, 0x76, chip)
     expect(await device.exclusively(NEVER, (registers) => registers.readByte(0xd0))).toBe(0xd0)
+    await device.close()
+  })
+})
+
+describe('plain bytes', () => {
+  const echo = () => {
+    const heard: number[][] = []
+    return { heard, receive: (bytes: readonly number[]) => void heard.push([...bytes]), send: () => [1, 2, 3] }
+  }
+
+  it('go to the chip in one transfer, without a register, and come from it the same way', async () => {
+    const i2c = new FakeI2c()
+    const talker = echo()
+    i2c.attach(1, 0x44, talker)
+    const device = await openAt(i2c, 0x44)
+    const answer = await device.exclusively(NEVER, async (wire) => {
+      await wire.write(0x24, 0x00)
+      return wire.read(3)
+    })
+    expect(talker.heard).toEqual([[0x24, 0x00]])
+    expect([...answer]).toEqual([1, 2, 3])
+    expect(i2c.transfers).toEqual([
+      { bus: 1, address: 0x44, kind: 'write', register: 0x24, bytes: [0x24, 0x00] },
+      { bus: 1, address: 0x44, kind: 'read', length: 3 },
+    ])
+    await device.close()
+  })
+
+  it.each([
+    ['taken', '1 bytes instead of 2', (wire: Transfers) => wire.write(0x24, 0x00)],
+    ['given', '5 bytes instead of 6', (wire: Transfers) => wire.read(6)],
+  ])('that are not all %s are an error', async (_name, words, work) => {
+    const i2c = new FakeI2c()
+    i2c.attach(1, 0x44, echo())
+    i2c.short = 1
+    const device = await openAt(i2c, 0x44)
+    const error = await sensorErrorOf(device.exclusively<unknown>(NEVER, work))
+    expect(error.kind).toBe('bus')
+    expect(error.message).toContain(words)
+    await device.close()
+  })
+
+  it.each([
+    ['to', (wire: Transfers) => wire.write(0x24, 0x00)],
+    ['from', (wire: Transfers) => wire.read(6)],
+  ])('%s a chip that is not there are an error with the remedy', async (_name, work) => {
+    const i2c = new FakeI2c()
+    const device = await openAt(i2c, 0x44)
+    const error = await sensorErrorOf(device.exclusively<unknown>(NEVER, work))
+    expect(error.kind).toBe('not-found')
+    expect(error.message).toContain('nothing answers at address 0x44 on I2C bus 1')
     await device.close()
   })
 })
