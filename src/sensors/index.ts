@@ -1,6 +1,7 @@
 /**
  * The registry: the name in the config, and the type behind it. Adding a sensor type is its file and one line here.
  */
+import { ads1115 } from './ads1115.ts'
 import { aht20 } from './aht20.ts'
 import { bh1750 } from './bh1750.ts'
 import { bme280 } from './bme280.ts'
@@ -12,7 +13,7 @@ import { sht4x } from './sht4x.ts'
 import { simulated } from './simulated.ts'
 import { system } from './system.ts'
 
-const types = { aht20, bh1750, bme280, dht11, dht22, sht3x, sht4x, simulated, system }
+const types = { ads1115, aht20, bh1750, bme280, dht11, dht22, sht3x, sht4x, simulated, system }
 
 export type SensorTypeName = keyof typeof types
 
