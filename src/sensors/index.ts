@@ -4,11 +4,12 @@
 import { bme280 } from './bme280.ts'
 import { dht11 } from './dht11.ts'
 import { dht22 } from './dht22.ts'
+import { iio } from './iio-sensor.ts'
 import type { SensorType } from './sensor.ts'
 import { simulated } from './simulated.ts'
 import { system } from './system.ts'
 
-const types = { bme280, dht11, dht22, simulated, system }
+const types = { bme280, dht11, dht22, iio, simulated, system }
 
 export type SensorTypeName = keyof typeof types
 
