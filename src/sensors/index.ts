@@ -4,12 +4,13 @@
 import { bme280 } from './bme280.ts'
 import { dht11 } from './dht11.ts'
 import { dht22 } from './dht22.ts'
+import { ds18b20 } from './ds18b20.ts'
 import { iio } from './iio-sensor.ts'
 import type { SensorType } from './sensor.ts'
 import { simulated } from './simulated.ts'
 import { system } from './system.ts'
 
-const types = { bme280, dht11, dht22, iio, simulated, system }
+const types = { bme280, dht11, dht22, ds18b20, iio, simulated, system }
 
 export type SensorTypeName = keyof typeof types
 

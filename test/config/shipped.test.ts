@@ -62,6 +62,7 @@ it('has parts to use that load, each by itself, without a warning', async () => 
     '# tls:',
     '# - type: dht11',
     '# - type: dht22',
+    '# - type: ds18b20',
     '# - type: iio',
     '# - type: simulated',
     '# - pin: 22',

@@ -251,7 +251,7 @@ describe('a key that is missing', () => {
     ['sensors:\n  - { type: dht11 }\n', `2:5 sensors[0]: lacks pin, which ${PIN}`],
     [
       'sensors:\n  - id: attic\n',
-      '2:5 sensors[0]: lacks type, which must be bme280, dht11, dht22, iio, simulated or system',
+      '2:5 sensors[0]: lacks type, which must be bme280, dht11, dht22, ds18b20, iio, simulated or system',
     ],
   ])('is told at its section: %j', (text, expected) => {
     expect(problemsOf(text)).toEqual([expected])
@@ -261,7 +261,7 @@ describe('a key that is missing', () => {
 describe('a sensor of unknown type', () => {
   it('is told with the nearest type, and checked as that', () => {
     expect(problemsOf('sensors:\n  - type: dth11\n    pin: 40\n    interval: 1s\n    bus: 1\n')).toEqual([
-      '2:11 sensors[0].type: must be bme280, dht11, dht22, iio, simulated or system; it is dth11 (did you mean dht11?)',
+      '2:11 sensors[0].type: must be bme280, dht11, dht22, ds18b20, iio, simulated or system; it is dth11 (did you mean dht11?)',
       `3:10 sensors[0].pin: ${PIN}; it is the number 40`,
       '4:15 sensors[0].interval: must be at least 3s for type dht11; it is 1s',
       '5:5 sensors[0].bus: unknown key (valid here: type, id, interval, timeout, metrics and pin)',
@@ -270,7 +270,7 @@ describe('a sensor of unknown type', () => {
 
   it('is checked in what every sensor has, where no type is near', () => {
     expect(problemsOf('sensors:\n  - type: thermometer\n    id: a b\n    interval: 5\n    timeout: 0s\n')).toEqual([
-      '2:11 sensors[0].type: must be bme280, dht11, dht22, iio, simulated or system; it is thermometer',
+      '2:11 sensors[0].type: must be bme280, dht11, dht22, ds18b20, iio, simulated or system; it is thermometer',
       '3:9 sensors[0].id: must be 1 to 64 letters, digits, _ or -; it is a b (did you mean a-b?)',
       `4:15 sensors[0].interval: ${DURATION}; it is the number 5 (did you mean 5s?)`,
       '5:14 sensors[0].timeout: must be longer than 0; it is 0s',
