@@ -2,7 +2,7 @@
  * BME280 (temperature, humidity, pressure) and BMP280 (no humidity) over I2C. The chip says which it is. The
  * arithmetic is that of the package bme280-sensor; the conversation with the chip is ours (bme280-chip.ts), because
  * the package reads the humidity calibration without its signs, never closes its bus, and takes the numbers of a
- * sleeping chip for measurements.
+ * sleeping chip for measurements. Where an overlay gave the chip to the kernel's driver, it is read through that.
  */
 import type { Calibration, Compensation, Package, SensorData } from 'bme280-sensor'
 import { z } from 'zod'
@@ -12,6 +12,8 @@ import { type Load, loadOptional } from '../optional.ts'
 import type { Quantity } from '../reading.ts'
 import { type Conversation, identify, type Model, measure, setUp } from './bme280-chip.ts'
 import { hex, type I2cPlace, loadDriver, locationOf, openI2c } from './i2c.ts'
+import { isCalled } from './iio.ts'
+import { driverOption, type KernelChip, openByKernel } from './kernel-driver.ts'
 import { type Sample, type Sensor, type SensorEnv, sensorType } from './sensor.ts'
 
 const ADDRESSES = [0x76, 0x77] as const
@@ -26,10 +28,14 @@ const options = z.strictObject({
     .literal(ADDRESSES, { error: 'must be 0x76 or 0x77, without quotes' })
     .default(0x76)
     .describe('The chip’s I2C address, `0x76` or `0x77` (by its SDO pin). Default: `0x76`.'),
+  driver: driverOption('dtoverlay=i2c-sensor,bme280,addr=0x76'),
 })
 
 /** Resetting, waiting and reading the calibration takes about 10 ms; the rest is for waiting until the bus is free. */
 const OPEN_DEADLINE_MS = 5000
+
+/** What the kernel's driver calls them (drivers/iio/pressure/bmp280-i2c.c). */
+const CHIPS = ['bme280', 'bmp280'] as const
 
 const QUANTITIES_OF: Readonly<Record<Model, readonly Quantity[]>> = {
   BME280: ['temperature', 'humidity', 'pressure'],
@@ -50,11 +56,23 @@ export function createBme280(load: Load = loadOptional) {
     minIntervalMs: 1000,
     defaultIntervalMs: 10_000,
     hardware: true,
-    open: ({ bus, address }, env) => open(load, { name: env.name, bus, address }, env),
+    async open({ bus, address, driver }, env) {
+      const place = { name: env.name, bus, address }
+      return (await openByKernel(kernelChip(place), driver, env)) ?? (await open(load, place, env))
+    },
   })
 }
 
 export const bme280 = createBme280()
+
+function kernelChip(place: I2cPlace): KernelChip {
+  return {
+    place: locationOf(place),
+    overlay: `dtoverlay=i2c-sensor,bme280,addr=${hex(place.address)}`,
+    matches: (device) =>
+      device.bus === place.bus && device.address === place.address && CHIPS.some((name) => isCalled(device, name)),
+  }
+}
 
 async function open(load: Load, place: I2cPlace, { clock, log }: SensorEnv): Promise<Sensor> {
   const vendor = loadDriver(load, 'bme280-sensor', place.name) as Package // the package's one export

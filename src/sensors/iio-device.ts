@@ -1,6 +1,6 @@
 /**
  * One IIO device as a sensor: the quantities that its channels give, and all of them in one read. Called by
- * `iio-sensor.ts`.
+ * `iio-sensor.ts` and, for chips that a driver of our own could read too, by `kernel-driver.ts`.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'

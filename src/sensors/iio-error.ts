@@ -25,7 +25,7 @@ export function iioError(what: string, file: string, dht: boolean, thrown: unkno
   if (ordinary === 'checksum') {
     return failed(
       ordinary,
-      'ordinary now and then; always, for a DHT11 that tells decimals: read that with driver: user',
+      'ordinary now and then; always, for a DHT11 that tells decimals: read that with type: dht11 and driver: user',
     )
   }
   if (ordinary === 'silent') return failed(ordinary, 'ordinary now and then; always: check wiring, pull-up and power')

@@ -1,7 +1,7 @@
 /**
  * What sensors behind a driver of the kernel's Industrial I/O subsystem share: which devices there are, and what each
- * can be known by. Numbers of devices move between boots, so nothing here goes by them. Called by `iio-sensor.ts`.
- * Paths and files are those of Documentation/ABI/testing/sysfs-bus-iio.
+ * can be known by. Numbers of devices move between boots, so nothing here goes by them. Called by `iio-sensor.ts`
+ * and `kernel-driver.ts`. Paths and files are those of Documentation/ABI/testing/sysfs-bus-iio.
  */
 import { readdir, readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
