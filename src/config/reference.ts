@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { sensorTypes } from '../sensors/index.ts'
 import { configSchema } from './schema.ts'
+import { formatDuration } from './values.ts'
 
 /** What is read here of the JSON Schema that zod makes. */
 interface Node {
@@ -43,7 +44,7 @@ export function configReference(): string {
         .filter((key) => !['type', 'metrics', 'interval', 'timeout'].includes(key))
         .flatMap((key) => rows(key, first?.properties?.[key] ?? {})),
       ['`interval`', 'Time from one read to the next; the shortest is in the table below.', 'by type'],
-      ['`timeout`', 'Deadline of one read.', 'the longer of the interval and `2s`; DHT: `5s`'],
+      ['`timeout`', 'Deadline of one read.', `the longer of the interval and \`2s\`${ownTimeouts()}`],
       ...Object.entries(filters?.properties ?? {}).flatMap(([key, node]) => rows(`metrics.<quantity>.${key}`, node)),
     ]),
     'The filters work in this order: `min` and `max` on the raw value, `median`, `scale`, `offset`, `digits`, `change` with `heartbeat`.',
@@ -51,6 +52,15 @@ export function configReference(): string {
     ...variants.flatMap((variant) => sensorSection(own(variant), variant, shared)),
   ]
   return parts.join('\n\n')
+}
+
+/** The types that have a deadline of their own: `; dht11: 5s`. */
+function ownTimeouts(): string {
+  return Object.entries(sensorTypes)
+    .flatMap(([name, { timeoutMs }]) =>
+      timeoutMs === undefined ? [] : `; \`${name}\`: \`${formatDuration(timeoutMs)}\``,
+    )
+    .join('')
 }
 
 function sensorSection(name: string, variant: Node, shared: readonly string[]): string[] {

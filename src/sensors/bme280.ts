@@ -2,18 +2,23 @@
  * BME280 (temperature, humidity, pressure) and BMP280 (no humidity) over I2C. The chip says which it is. The
  * arithmetic is that of the package bme280-sensor; the conversation with the chip is ours (bme280-chip.ts), because
  * the package reads the humidity calibration without its signs, never closes its bus, and takes the numbers of a
- * sleeping chip for measurements.
+ * sleeping chip for measurements. Where an overlay gave the chip to the kernel's driver, it is read through that.
  */
 import type { Calibration, Compensation, Package, SensorData } from 'bme280-sensor'
 import { z } from 'zod'
 import { type Load, loadOptional } from '../optional.ts'
 import type { Quantity } from '../reading.ts'
 import { identify, type Model, measure, setUp } from './bme280-chip.ts'
-import { hex, loadDriver } from './i2c.ts'
+import { hex, type I2cPlace, loadDriver, locationOf } from './i2c.ts'
 import { type Conversation, i2cOptions, openI2cSensor, type ReadyChip } from './i2c-sensor.ts'
+import { isCalled } from './iio.ts'
+import { driverOption, type KernelChip, openByKernel } from './kernel-driver.ts'
 import { type Sample, type SensorEnv, sensorType } from './sensor.ts'
 
 const ADDRESSES = [0x76, 0x77] as const
+
+/** What the kernel's driver calls them (drivers/iio/pressure/bmp280-i2c.c). */
+const CHIPS = ['bme280', 'bmp280'] as const
 
 const QUANTITIES_OF: Readonly<Record<Model, readonly Quantity[]>> = {
   BME280: ['temperature', 'humidity', 'pressure'],
@@ -24,7 +29,10 @@ const QUANTITIES_OF: Readonly<Record<Model, readonly Quantity[]>> = {
 export function createBme280(load: Load = loadOptional) {
   return sensorType({
     summary: 'Bosch BME280 or BMP280 on the I2C bus: temperature, pressure and (BME280) humidity',
-    options: z.strictObject(i2cOptions(ADDRESSES, 'its SDO pin')),
+    options: z.strictObject({
+      ...i2cOptions(ADDRESSES, 'its SDO pin'),
+      driver: driverOption('dtoverlay=i2c-sensor,bme280,addr=0x76'),
+    }),
     // BST-BME280-DS002, tables 2 to 4: operating ranges. Digits: what ×16 resolves above its noise.
     measures: {
       temperature: { min: -40, max: 85, digits: 2, typical: [18, 24] },
@@ -35,6 +43,8 @@ export function createBme280(load: Load = loadOptional) {
     defaultIntervalMs: 10_000,
     hardware: true,
     open: async (place, env) => {
+      const byKernel = await openByKernel(kernelChip({ ...place, name: env.name }), place.driver, env)
+      if (byKernel !== undefined) return byKernel
       const vendor = loadDriver(load, 'bme280-sensor', env.name) as Package // the package's one export
       return openI2cSensor(load, place, env, { addresses: ADDRESSES, setUp: (chip) => ready(chip, vendor, env) })
     },
@@ -42,6 +52,15 @@ export function createBme280(load: Load = loadOptional) {
 }
 
 export const bme280 = createBme280()
+
+function kernelChip(place: I2cPlace): KernelChip {
+  return {
+    place: locationOf(place),
+    overlay: `dtoverlay=i2c-sensor,bme280,addr=${hex(place.address)}`,
+    matches: (device) =>
+      device.bus === place.bus && device.address === place.address && CHIPS.some((name) => isCalled(device, name)),
+  }
+}
 
 async function ready(chip: Conversation, vendor: Package, { log }: SensorEnv): Promise<ReadyChip> {
   const { name, bus, address } = chip.place

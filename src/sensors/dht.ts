@@ -1,6 +1,6 @@
 /**
- * What DHT11 and DHT22 have in common: one data wire, read through node-dht-sensor in a child process that all of
- * them share. Used by `dht11.ts` and `dht22.ts`.
+ * What DHT11 and DHT22 have in common: one data wire, read by the kernel's dht11 driver where its overlay is active, else
+ * through node-dht-sensor in a child process that all of them share. Used by `dht11.ts` and `dht22.ts`.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,9 +8,14 @@ import { z } from 'zod'
 import { codeOf, messageOf, SensorError } from '../errors.ts'
 import type { DhtModel } from './dht-child.ts'
 import { DhtProcess } from './dht-process.ts'
+import { isCalled } from './iio.ts'
+import { type Driver, driverOption, type KernelChip, openByKernel, refuseHeld } from './kernel-driver.ts'
 import type { Sensor, SensorEnv } from './sensor.ts'
 
 const PIN_ERROR = 'must be the BCM number of a header pin, 0 to 27'
+
+/** For the README; `overlayOf` is the line for a pin. */
+export const DHT_OVERLAY = 'dtoverlay=dht11,gpiopin=4'
 
 /** The options of both types. */
 export const dhtOptions = z.strictObject({
@@ -19,6 +24,7 @@ export const dhtOptions = z.strictObject({
     .min(0, PIN_ERROR)
     .max(27, PIN_ERROR)
     .describe('BCM number of the header pin that the data wire is on, 0 to 27.'),
+  driver: driverOption(DHT_OVERLAY),
 })
 
 /** A shorter interval than the vendor's cache of 3 s (dht-sensor.cpp, readDHT) would tell old values as new ones. */
@@ -29,7 +35,11 @@ export const DHT_INTERVAL_MS = 30_000
 export const DHT_TIMEOUT_MS = 5000
 
 /** Opens one sensor. @throws SensorError */
-export type OpenDht = (model: DhtModel, pin: number, env: SensorEnv) => Promise<Sensor>
+export type OpenDht = (
+  model: DhtModel,
+  options: { readonly pin: number; readonly driver: Driver },
+  env: SensorEnv,
+) => Promise<Sensor>
 
 export interface DhtParts {
   /** The compiled `dht-child.ts`. */
@@ -43,24 +53,42 @@ export function createDht({
   childProgram = new URL('./dht-child.js', import.meta.url), // compiled, it lies beside this file
   vendor = 'node-dht-sensor',
 }: DhtParts = {}): OpenDht {
-  const driver = new DhtProcess(childProgram, vendor)
-  return async (model, pin, { clock, log, root, name }) => {
+  const child = new DhtProcess(childProgram, vendor)
+  return async (model, { pin, driver }, env) => {
+    const chip = kernelChip(pin)
+    const sensor = await openByKernel(chip, driver, env)
+    if (sensor !== undefined) return sensor
+    if (driver === 'user') await refuseHeld(chip, env)
+    const { clock, log, root, name } = env
     const caller = { clock, log, what: `${name}: DHT${model} on pin ${pin}` }
     await refuseForeignMachine(root, pin, caller.what)
-    await driver.hold(caller)
+    await child.hold(caller)
     return {
       quantities: ['temperature', 'humidity'],
       async read(signal) {
-        const { temperature, humidity } = await driver.read({ model, pin }, caller, signal)
+        const { temperature, humidity } = await child.read({ model, pin }, caller, signal)
         return { temperature, humidity }
       },
-      close: () => driver.release(),
+      close: () => child.release(),
     }
   }
 }
 
 /** Opens a sensor on the agent's one DHT process. */
 export const openDht = createDht()
+
+/** The overlay's driver reads both types, and goes by the answer for which it is (dht11.c, dht11_decode). */
+function kernelChip(pin: number): KernelChip {
+  return {
+    place: `pin ${pin}`,
+    overlay: overlayOf(pin),
+    matches: (device) => isCalled(device, 'dht11') && device.pin === pin,
+  }
+}
+
+function overlayOf(pin: number): string {
+  return `dtoverlay=dht11,gpiopin=${pin}`
+}
 
 /**
  * The package knows the BCM2835 to BCM2711 only. Where it does not find one of them and runs as root, it maps the
@@ -79,7 +107,7 @@ async function refuseForeignMachine(root: string, pin: number, what: string): Pr
   }
   // Raspberry Pi 5, 500 and Compute Module 5: the pins are behind the RP1.
   if (/^Raspberry Pi (Compute Module )?[5-9]/.test(model)) {
-    const remedy = `let the kernel read it: dtoverlay=dht11,gpiopin=${pin} in /boot/firmware/config.txt (for a DHT22 too)`
+    const remedy = `let the kernel read it: ${overlayOf(pin)} in /boot/firmware/config.txt (for a DHT22 too), then reboot`
     throw new SensorError('unsupported', `${what}: node-dht-sensor can't reach the pins of a ${model}; ${remedy}`)
   }
   if (!model.startsWith('Raspberry Pi')) {

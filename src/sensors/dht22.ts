@@ -3,7 +3,7 @@ import { DHT_INTERVAL_MS, DHT_MIN_INTERVAL_MS, DHT_TIMEOUT_MS, dhtOptions, openD
 import { sensorType } from './sensor.ts'
 
 export const dht22 = sensorType({
-  summary: 'DHT22 or AM2302 on one pin, read by node-dht-sensor in a process of its own',
+  summary: 'DHT22 or AM2302 on one pin, read by the kernel’s driver or by node-dht-sensor in a process of its own',
   options: dhtOptions,
   // Range and the resolution of 0.1: AM2302 datasheet, technical specification.
   measures: {
@@ -15,5 +15,5 @@ export const dht22 = sensorType({
   timeoutMs: DHT_TIMEOUT_MS,
   hardware: true,
   pins: ({ pin }) => [pin],
-  open: ({ pin }, env) => openDht(22, pin, env),
+  open: (options, env) => openDht(22, options, env),
 })

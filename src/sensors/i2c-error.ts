@@ -47,7 +47,7 @@ export function i2cError(place: I2cPlace, thrown: unknown): SensorError {
       return new SensorError('permission', `${place.name}: ${device} may not be opened; ${remedy}`, cause)
     }
     case EBUSY: {
-      const remedy = 'remove the dtoverlay that claims it from config.txt, or read it through that driver'
+      const remedy = 'remove the dtoverlay that claims it from config.txt, or read it through that driver (type: iio)'
       const text = `${place.name}: ${locationOf(place)} is held by a driver of the kernel; ${remedy}`
       return new SensorError('permission', text, cause)
     }

@@ -8,6 +8,7 @@ import { DriverUnavailableError, SensorError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Load } from '../optional.ts'
 import { type I2cPlace, i2cError, locationOf } from './i2c-error.ts'
+import { enter, unlessAborted } from './turns.ts'
 
 export { hex, type I2cPlace, locationOf, subject } from './i2c-error.ts'
 
@@ -29,12 +30,6 @@ export interface Transfers {
   /** Whether a chip acknowledges at another address of this bus. Writes nothing to it. */
   answers(address: number): Promise<boolean>
 }
-
-/**
- * The end of each bus's queue, by bus number. Module-wide on purpose: sensors know nothing of one another, but the
- * ones on a bus share its wires. One settled promise per bus number is all that stays here.
- */
-const queues = new Map<number, Promise<void>>()
 
 /**
  * Loads a driver package for a sensor.
@@ -83,7 +78,7 @@ export class I2cDevice {
    * costs one thread of libuv's pool and not all.
    */
   async exclusively<T>(signal: AbortSignal, work: (wire: Transfers) => Promise<T>): Promise<T> {
-    const leave = await enter(this.#place.bus, signal)
+    const leave = await enter(`i2c-${this.#place.bus}`, signal)
     try {
       return await work(this.#transfers(signal))
     } finally {
@@ -155,35 +150,4 @@ export class I2cDevice {
       throw i2cError(this.#place, error)
     }
   }
-}
-
-/** Waits for the bus. What it returns gives the bus to the next one, after the promise that it is given. */
-async function enter(bus: number, signal: AbortSignal): Promise<(after?: Promise<void>) => void> {
-  const before = queues.get(bus) ?? Promise.resolve()
-  let leave: (after?: Promise<void>) => void = () => {}
-  const turn = new Promise<void>((resolve) => {
-    leave = resolve
-  })
-  queues.set(
-    bus,
-    before.then(() => turn),
-  )
-  try {
-    await unlessAborted(before, signal)
-    return leave
-  } catch (error) {
-    leave()
-    throw error
-  }
-}
-
-/** The promise's outcome, or the signal's reason as soon as it is aborted: what comes later has nobody to hear it. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason)
-    const settled = (): void => signal.removeEventListener('abort', abort)
-    promise.then(resolve, reject).then(settled, settled)
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
-  })
 }

@@ -7,13 +7,15 @@ import { bh1750 } from './bh1750.ts'
 import { bme280 } from './bme280.ts'
 import { dht11 } from './dht11.ts'
 import { dht22 } from './dht22.ts'
+import { ds18b20 } from './ds18b20.ts'
+import { iio } from './iio-sensor.ts'
 import type { SensorType } from './sensor.ts'
 import { sht3x } from './sht3x.ts'
 import { sht4x } from './sht4x.ts'
 import { simulated } from './simulated.ts'
 import { system } from './system.ts'
 
-const types = { ads1115, aht20, bh1750, bme280, dht11, dht22, sht3x, sht4x, simulated, system }
+const types = { ads1115, aht20, bh1750, bme280, dht11, dht22, ds18b20, iio, sht3x, sht4x, simulated, system }
 
 export type SensorTypeName = keyof typeof types
 

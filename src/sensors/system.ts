@@ -17,6 +17,7 @@ import {
   wirelessRows,
 } from './system-files.ts'
 import { createReader, type SystemReader } from './system-reader.ts'
+import { unlessAborted } from './turns.ts'
 
 const options = z.object({
   disk: z
@@ -65,7 +66,7 @@ export const system = sensorType({
       quantities: sources.flatMap((source) => source.quantities),
       async read(signal) {
         signal.throwIfAborted()
-        return await orAbort(readAll(sources, env.root), signal)
+        return await unlessAborted(readAll(sources, env.root), signal)
       },
       async close() {},
     }
@@ -207,18 +208,4 @@ function best(devices: readonly Labelled[], preferences: readonly RegExp[]): Lab
 function span(quantity: Quantity, low: number, high: number): Span {
   const { min, max, digits } = QUANTITIES[quantity]
   return { min, max, digits, typical: [low, high] }
-}
-
-/** A file that hangs must not hold up whoever asked: the answer, should it come, is left. */
-async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let abort = (): void => {}
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
 }

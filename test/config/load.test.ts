@@ -89,8 +89,8 @@ describe('a file that is good', () => {
         node: { id: 'rpi001' },
         mqtt: { url: 'mqtt://localhost:1883', protocol: 5, keepalive: 30_000, client_id: 'sensor-node-rpi001' },
         sensors: [
-          { type: 'bme280', bus: 1, address: 0x76, interval: 10_000, metrics: {} },
-          { type: 'dht11', id: 'attic', pin: 4, interval: 30_000, metrics: {} },
+          { type: 'bme280', bus: 1, address: 0x76, driver: 'auto', interval: 10_000, metrics: {} },
+          { type: 'dht11', id: 'attic', pin: 4, driver: 'auto', interval: 30_000, metrics: {} },
         ],
         gpio: {
           backend: 'auto',

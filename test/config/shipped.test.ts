@@ -63,6 +63,8 @@ it('has parts to use that load, each by itself, without a warning', async () => 
     '# - type: dht11',
     '# - type: dht22',
     '# - type: ads1115',
+    '# - type: ds18b20',
+    '# - type: iio',
     '# - type: simulated',
     '# - pin: 22',
     '# inputs:',

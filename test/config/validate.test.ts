@@ -264,7 +264,7 @@ describe('a sensor of unknown type', () => {
       `2:11 sensors[0].type: ${TYPE}; it is dth11 (did you mean dht11?)`,
       `3:10 sensors[0].pin: ${PIN}; it is the number 40`,
       '4:15 sensors[0].interval: must be at least 3s for type dht11; it is 1s',
-      '5:5 sensors[0].bus: unknown key (valid here: type, id, interval, timeout, metrics and pin)',
+      '5:5 sensors[0].bus: unknown key (valid here: type, id, interval, timeout, metrics, pin and driver)',
     ])
   })
 

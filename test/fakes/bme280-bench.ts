@@ -25,7 +25,7 @@ type Address = 0x76 | 0x77
 
 export function opening({ clock, i2c }: Pick<Bench, 'clock' | 'i2c'>, address: Address = 0x76): Promise<Sensor> {
   const env = { clock, log: silentLog(), root: '/', name: 'attic' }
-  return createBme280(i2c.load).open({ bus: 1, address, metrics: {} }, env)
+  return createBme280(i2c.load).open({ bus: 1, address, driver: 'user', metrics: {} }, env)
 }
 
 export async function openAndRead(setup: Bench): Promise<Sample> {

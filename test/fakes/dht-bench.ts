@@ -9,8 +9,10 @@ import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { createDht } from '../../src/sensors/dht.ts'
 import type { DhtModel } from '../../src/sensors/dht-child.ts'
+import type { Driver } from '../../src/sensors/kernel-driver.ts'
 import type { Sensor } from '../../src/sensors/sensor.ts'
 import { FakeClock } from './fake-clock.ts'
+import { fixture } from './machine.ts'
 
 export const CHILD_PROGRAM = new URL('../../dist/sensors/dht-child.js', import.meta.url)
 const CHILD_SOURCE = new URL('../../src/sensors/dht-child.ts', import.meta.url)
@@ -34,6 +36,9 @@ export interface BenchOptions {
   readonly vendor?: string
   /** What `/proc/device-tree/model` says; undefined: there is no such file. */
   readonly board?: string | undefined
+  readonly driver?: Driver
+  /** The name of a fixture tree that stands for the machine, in place of `board`. */
+  readonly machine?: string
 }
 
 /** Absolute path of a file in this folder. */
@@ -46,24 +51,23 @@ export class DhtBench {
   readonly lines: LogLine[] = []
   readonly #log = pino({ level: 'trace', base: null }, { write: (text: string) => this.#wrote(JSON.parse(text)) })
   readonly #root: string
+  readonly #driver: Driver
+  readonly #folders: string[] = []
   readonly #watchers = new Set<() => void>()
   readonly #open = new Set<Sensor>()
   readonly #dht: ReturnType<typeof createDht>
 
   constructor(options: BenchOptions = {}) {
     requireBuild()
-    this.#root = mkdtempSync(join(tmpdir(), 'dht-'))
-    const { vendor = FAKE_VENDOR, board } = { board: 'Raspberry Pi 4 Model B Rev 1.4\0', ...options }
-    if (board !== undefined) {
-      mkdirSync(join(this.#root, 'proc/device-tree'), { recursive: true })
-      writeFileSync(join(this.#root, 'proc/device-tree/model'), board)
-    }
+    const { vendor = FAKE_VENDOR, board, machine } = { board: 'Raspberry Pi 4 Model B Rev 1.4\0', ...options }
+    this.#driver = options.driver ?? 'auto'
+    this.#root = machine === undefined ? this.#machineOf(board) : fixture(machine)
     this.#dht = createDht({ childProgram: CHILD_PROGRAM, vendor })
   }
 
   async open(pin: number, model: DhtModel = 22): Promise<Sensor> {
     const env = { clock: this.clock, log: this.#log, root: this.#root, name: `sensor ${pin}` }
-    const sensor = await this.#dht(model, pin, env)
+    const sensor = await this.#dht(model, { pin, driver: this.#driver }, env)
     this.#open.add(sensor)
     return sensor
   }
@@ -109,9 +113,19 @@ export class DhtBench {
   /** Closes what is open. @throws where a child process outlives that */
   async dispose(): Promise<void> {
     await Promise.all([...this.#open].map((sensor) => this.close(sensor)))
-    rmSync(this.#root, { recursive: true })
+    for (const folder of this.#folders) rmSync(folder, { recursive: true })
     const left = this.started.filter(alive)
     if (left.length > 0) throw new Error(`child processes are left: ${left.join(', ')}`)
+  }
+
+  #machineOf(board: string | undefined): string {
+    const root = mkdtempSync(join(tmpdir(), 'dht-'))
+    this.#folders.push(root)
+    if (board !== undefined) {
+      mkdirSync(join(root, 'proc/device-tree'), { recursive: true })
+      writeFileSync(join(root, 'proc/device-tree/model'), board)
+    }
+    return root
   }
 
   #wrote(line: LogLine): void {

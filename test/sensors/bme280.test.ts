@@ -7,16 +7,18 @@ import { bench, openAndRead, opening } from '../fakes/bme280-bench.ts'
 import { FakeBme280 } from '../fakes/fake-bme280.ts'
 import { FakeClock, settled } from '../fakes/fake-clock.ts'
 import { addonError, FakeI2c, openError } from '../fakes/fake-i2c.ts'
+import { envOf, fixture } from '../fakes/machine.ts'
 import { failureOf, NEVER, turned } from '../fakes/turned.ts'
 
 describe('the options', () => {
   it('have the defaults of most boards', () => {
-    expect(bme280.options.parse({})).toEqual({ bus: 1, address: 0x76 })
+    expect(bme280.options.parse({})).toEqual({ bus: 1, address: 0x76, driver: 'auto' })
   })
 
   it.each([
     [{ address: 0x78 }, 'must be 0x76 or 0x77, without quotes'],
     [{ address: '0x76' }, 'must be 0x76 or 0x77, without quotes'],
+    [{ driver: 'iio' }, 'must be auto, kernel or user'],
     [{ bus: -1 }, 'must be the number of an I2C bus: 1 for /dev/i2c-1'],
     [{ bus: '1' }, 'must be the number of an I2C bus: 1 for /dev/i2c-1'],
     [{ bus: 0.5 }, 'must be the number of an I2C bus: 1 for /dev/i2c-1'],
@@ -120,7 +122,7 @@ describe('opening', () => {
         return i2c.load(packageName)
       })
       const env = { clock, log: silentLog(), root: '/', name: 'attic' }
-      const error = await failureOf(clock, type.open({ bus: 1, address: 0x76, metrics: {} }, env))
+      const error = await failureOf(clock, type.open({ bus: 1, address: 0x76, driver: 'user', metrics: {} }, env))
       expect(error.kind).toBe('unavailable')
       expect(error.message).toContain(missing)
       expect(i2c.opened).toBe(i2c.closed)
@@ -192,7 +194,7 @@ describe('the package bme280-sensor', () => {
         : { prototype: { readSensorData: async () => ({ temperature_C: 1, humidity: 2, pressure_hPa: 3 }) } },
     )
     const env = { clock: setup.clock, log: silentLog(), root: '/', name: 'attic' }
-    const sensor = await turned(setup.clock, type.open({ bus: 1, address: 0x76, metrics: {} }, env))
+    const sensor = await turned(setup.clock, type.open({ bus: 1, address: 0x76, driver: 'user', metrics: {} }, env))
     expect(await turned(setup.clock, sensor.read(NEVER))).toEqual({ temperature: 1, humidity: 2, pressure: 3 })
     await sensor.close()
   })
@@ -205,7 +207,7 @@ describe('the package bme280-sensor', () => {
       return Object.assign(() => expect.fail('it was constructed'), { prototype: real.prototype })
     })
     const env = { clock: setup.clock, log: silentLog(), root: '/', name: 'attic' }
-    const sensor = await turned(setup.clock, type.open({ bus: 1, address: 0x76, metrics: {} }, env))
+    const sensor = await turned(setup.clock, type.open({ bus: 1, address: 0x76, driver: 'user', metrics: {} }, env))
     expect(await turned(setup.clock, sensor.read(NEVER))).toMatchObject({ temperature: 25.08 })
     await sensor.close()
   })
@@ -213,5 +215,40 @@ describe('the package bme280-sensor', () => {
     const setup = bench()
     await turned(setup.clock, openAndRead(setup))
     expect(setup.i2c).toMatchObject({ opened: 1, closed: 1, descriptors: 0, misuse: [] })
+  })
+})
+
+describe('a chip that the kernel reads', () => {
+  /** No package is at hand: only the kernel's driver can give a value. */
+  const type = createBme280((packageName) => {
+    throw new DriverUnavailableError(packageName, 'it is not installed', 'install it')
+  })
+  const opened = (options: object, tree = 'iio-bme280') =>
+    type.open({ ...type.options.parse(options), metrics: {} }, envOf(fixture(tree)))
+
+  it.each(['auto', 'kernel'])('is read by its driver with driver: %s, without any package', async (driver) => {
+    const sensor = await opened({ driver })
+    expect(sensor.quantities).toEqual(['temperature', 'humidity', 'pressure'])
+    expect(await sensor.read(NEVER)).toMatchObject({ temperature: 25.08 })
+  })
+
+  it('is left to it only where we are told so: driver: user goes to the bus', async () => {
+    await expect(opened({ driver: 'user' })).rejects.toMatchObject({ kind: 'unavailable' })
+  })
+
+  it.each([
+    [{ address: 0x77 }, 'iio-bme280'],
+    [{ bus: 0 }, 'iio-bme280'],
+    [{}, 'iio-pi5'],
+    [{}, 'w1-one'],
+  ])('is not the one at %j of the tree %s, which auto reads itself', async (place, tree) => {
+    await expect(opened(place, tree)).rejects.toMatchObject({ kind: 'unavailable' })
+  })
+
+  it('and is not there with driver: kernel is told, with the overlay line and what is there', async () => {
+    await expect(opened({ driver: 'kernel', address: 0x77 })).rejects.toMatchObject({
+      kind: 'not-found',
+      message: expect.stringMatching(/0x77.*dtoverlay=i2c-sensor,bme280,addr=0x77.*bme280 \(I2C bus 1, address 0x76\)/),
+    })
   })
 })

@@ -42,8 +42,8 @@ describe('the types', () => {
   )
 
   it('claim their pin', () => {
-    expect(dht11.pins?.({ pin: 4 })).toEqual([4])
-    expect(dht22.pins?.({ pin: 27 })).toEqual([27])
+    expect(dht11.pins?.({ pin: 4, driver: 'auto' })).toEqual([4])
+    expect(dht22.pins?.({ pin: 27, driver: 'kernel' })).toEqual([27])
   })
 
   it('are never read within the 3 s in which the driver repeats itself', () => {
@@ -210,6 +210,57 @@ describe('opening', () => {
     const error = await failureOf(4, createBench({ vendor: fakeModule('dht-vendor-unbuilt.cjs') }))
     expect(error.kind).toBe('unavailable')
     expect(error.message).toContain('run npm rebuild')
+  })
+})
+
+describe('a DHT that the kernel reads', () => {
+  const onPi5 = { machine: 'iio-pi5', vendor: 'node-dht-sensor-which-is-absent' }
+
+  it.each(['auto', 'kernel'] as const)(
+    'by its overlay is read there with driver: %s, on any Pi, without the package',
+    async (driver) => {
+      const bench = createBench({ ...onPi5, driver })
+      const sensor = await bench.open(4)
+      expect(sensor.quantities).toEqual(['temperature', 'humidity'])
+      expect(await sensor.read(NEVER)).toEqual({ temperature: 21.5, humidity: 48.3 })
+      expect(bench.started).toEqual([])
+    },
+  )
+
+  it('is found by its pin, whatever the overlay calls it', async () => {
+    const sensor = await createBench(onPi5).open(17, 11)
+    expect(await sensor.read(NEVER)).toEqual({ temperature: -3.5, humidity: 91 })
+  })
+
+  it('leaves another pin of a Pi 5 without a driver, with the overlay line to add', async () => {
+    const bench = createBench(onPi5)
+    const error = await failureOf(27, bench)
+    expect(error.kind).toBe('unsupported')
+    expect(error.message).toContain('dtoverlay=dht11,gpiopin=27')
+    expect(bench.started).toEqual([])
+  })
+
+  it('and is not there with driver: kernel is told, with what the kernel reads instead', async () => {
+    const error = await failureOf(27, createBench({ ...onPi5, driver: 'kernel' }))
+    expect(error.kind).toBe('not-found')
+    for (const words of ['pin 27', 'dtoverlay=dht11,gpiopin=27', 'dht11@4 (pin 4)']) {
+      expect(error.message).toContain(words)
+    }
+  })
+
+  it('is kept from node-dht-sensor, which would drive its pin all the same', async () => {
+    const bench = createBench({ machine: 'iio-pi5', driver: 'user' })
+    const error = await failureOf(17, bench)
+    expect(error.kind).toBe('permission')
+    for (const words of ['pin 17', 'dht11@11', 'driver: auto']) expect(error.message).toContain(words)
+    expect(bench.started).toEqual([])
+  })
+
+  it('leaves a DHT on another pin to node-dht-sensor', async () => {
+    const bench = createBench({ machine: 'iio-bme280' })
+    const sensor = await bench.open(4)
+    expect(await sensor.read(NEVER)).toMatchObject({ temperature: 21.5, humidity: 40.25 })
+    expect(bench.started).toHaveLength(1)
   })
 })
 
