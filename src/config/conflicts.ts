@@ -10,7 +10,7 @@ import { type ConfigNode, entry, items, named, problemAt, type ScalarNode, shown
 
 /** All of them. `parsed` is what the schema left of `root`. */
 export function findConflicts(root: ConfigNode, parsed: ParsedConfig): Problem[] {
-  return [...nothingToDo(root), ...sharedIds(root), ...sharedPins(root, parsed)]
+  return [...nothingToDo(root), ...sharedIds(root), ...sharedPins(root, parsed), ...sharedAddresses(root, parsed)]
 }
 
 /** A value that is there and right. */
@@ -101,4 +101,26 @@ function sensorPins(root: ConfigNode, parsed: ParsedConfig): Use[] {
       return [{ pin, node: option ?? node }]
     })
   })
+}
+
+/** Two sensors that name the same bus and address would be one chip, measured twice: a block that was copied. */
+function sharedAddresses(root: ConfigNode, parsed: ParsedConfig): Problem[] {
+  const problems: Problem[] = []
+  const first = new Map<string, ConfigNode>()
+  const nodes = usableItems(entry(root, 'sensors'))
+  for (const [index, sensor] of parsed.sensors.entries()) {
+    const node = nodes[index]
+    const { bus, address } = sensor as { readonly bus?: unknown; readonly address?: unknown } // options of the type's own
+    if (node?.kind !== 'map' || typeof bus !== 'number' || typeof address !== 'number') continue
+    // One that is there and wrong has been told; the default that stands in for it is nobody's choice.
+    if (['bus', 'address'].some((key) => entry(node, key)?.refused)) continue
+    const place = `address 0x${address.toString(16)} of bus ${bus}`
+    const holder = first.get(place)
+    const at = entry(node, 'address') ?? node
+    if (holder === undefined) first.set(place, at)
+    else {
+      problems.push(problemAt(at, `${place} is used twice: here, and by ${named(holder)}`, 'a chip is one sensor'))
+    }
+  }
+  return problems
 }

@@ -124,3 +124,21 @@ gpio:
     expect(problemsOf('sensors: [{ type: bme280, bus: 4 }]\ngpio: { inputs: [{ pin: 4 }] }\n')).toEqual([])
   })
 })
+
+describe('addresses of chips', () => {
+  const chip = (type: string, id: string, rest = ''): string => `  - { type: ${type}, id: ${id}${rest} }\n`
+
+  it('have one use, told with both places, also where they are defaults', () => {
+    expect(problemsOf(`sensors:\n${chip('bme280', 'a')}${chip('bme280', 'b')}`)).toEqual([
+      '3:5 sensors[1]: address 0x76 of bus 1 is used twice: here, and by sensors[0] at 2:5 (a chip is one sensor)',
+    ])
+    expect(problemsOf(`sensors:\n${chip('sht3x', 'a')}${chip('sht4x', 'b', ', address: 0x44')}`)).toEqual([
+      expect.stringContaining('sensors[1].address: address 0x44 of bus 1 is used twice: here, and by sensors[0]'),
+    ])
+  })
+
+  it('may be the same on two buses, and differ on one', () => {
+    const text = `sensors:\n${chip('bme280', 'a')}${chip('bme280', 'b', ', bus: 3')}${chip('bme280', 'c', ', address: 0x77')}`
+    expect(problemsOf(text)).toEqual([])
+  })
+})
