@@ -26,7 +26,7 @@ export async function openInputs(options: InputsOptions, signal: AbortSignal): P
 }
 
 async function openInput(config: InputConfig, options: InputsOptions, signal: AbortSignal): Promise<void> {
-  const { pin, name, active_low: activeLow, debounce: debounceMs } = config
+  const { pin, name, active_low: activeLow, debounce: debounceMs, pull } = config
   const { gpio, clock, log, onState, onFault } = options
   const faults = new FaultLog(log, 'input')
 
@@ -43,7 +43,14 @@ async function openInput(config: InputConfig, options: InputsOptions, signal: Ab
   const tryOpen = async (): Promise<boolean> => {
     try {
       const onChange = (level: Level): void => onState(pin, level)
-      const input = await gpio.input(pin, { activeLow, debounceMs, onChange, onFault: failed, onRecovered: works })
+      const input = await gpio.input(pin, {
+        activeLow,
+        debounceMs,
+        pull,
+        onChange,
+        onFault: failed,
+        onRecovered: works,
+      })
       works()
       log.info({ pin, name, state: input.level }, 'input opened')
       onState(pin, input.level)

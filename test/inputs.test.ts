@@ -52,6 +52,12 @@ async function open(
 }
 
 describe('an input', () => {
+  it('has the pull that its configuration says', async () => {
+    const { states, end } = await open([{ pull: 'up' }, { pin: 3, pull: 'down' }, { pin: 4 }])
+    expect(states).toEqual(['27=1', '3=0', '4=1'])
+    await end()
+  })
+
   it('tells its level at the start, and then each settled change', async () => {
     const { clock, board, states, end } = await open()
     expect(states).toEqual(['27=0'])

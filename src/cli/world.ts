@@ -3,6 +3,7 @@ import type { World } from '../agent.ts'
 import { systemClock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
 import { readPassword } from '../config/secrets.ts'
+import { chooseBackend } from '../gpio/choose.ts'
 import type { Gpio } from '../gpio/gpio.ts'
 import { GpioOnDemand } from '../gpio/on-demand.ts'
 import type { Logger } from '../log.ts'
@@ -27,14 +28,12 @@ export async function createWorld(config: Config, log: Logger, simulate: boolean
 }
 
 async function createGpio(config: Config, log: Logger, simulate: boolean): Promise<Gpio> {
-  const pins = config.gpio.outputs.length + config.gpio.inputs.length
-  if (simulate || config.gpio.backend === 'mock' || pins === 0) {
+  const { backend, outputs, inputs } = config.gpio
+  const pins = outputs.length + inputs.length
+  if (simulate || backend === 'mock' || pins === 0) {
     const { createMockGpio } = await import('../gpio/mock.ts')
     if (pins > 0) log.info({ backend: 'mock' }, 'pins are simulated: a board in memory')
     return createMockGpio({ clock: systemClock, log })
   }
-  return new GpioOnDemand('onoff', async () => {
-    const { createOnoffGpio } = await import('../gpio/onoff.ts')
-    return createOnoffGpio({ clock: systemClock, log })
-  })
+  return new GpioOnDemand(backend, () => chooseBackend({ backend, clock: systemClock, log }), log)
 }

@@ -1,7 +1,7 @@
 /** Warnings: what works, and is not wise. */
 import { BlockList, isIPv6 } from 'node:net'
 import type { Problem } from '../errors.ts'
-import { good } from './conflicts.ts'
+import { good, pulls } from './conflicts.ts'
 import type { ParsedConfig } from './schema.ts'
 import { type ConfigNode, entry, items, problemAt } from './tree.ts'
 
@@ -20,8 +20,8 @@ export function isLoopback(url: string): boolean {
 }
 
 /** `nodeId` is the id that the topics have. */
-export function advise(root: ConfigNode, { mqtt, topics }: ParsedConfig, nodeId: string): Problem[] {
-  const warnings: Problem[] = []
+export function advise(root: ConfigNode, { gpio, mqtt, topics }: ParsedConfig, nodeId: string): Problem[] {
+  const warnings = gpio.backend === 'auto' ? pullsByAuto(root) : []
   const mqttNode = entry(root, 'mqtt')
   const url = entry(mqttNode, 'url') // a broker elsewhere is always named in the file
   const password = good(entry(mqttNode, 'password'))
@@ -39,6 +39,12 @@ export function advise(root: ConfigNode, { mqtt, topics }: ParsedConfig, nodeId:
     warnings.push(problemAt(prefix ?? url, message, 'write topics.gpio: "gpio/{node}"'))
   }
   return [...warnings, ...clearTextPassword(root, mqtt)]
+}
+
+/** What `auto` stands for depends on the machine. */
+function pullsByAuto(root: ConfigNode): Problem[] {
+  const message = 'the pin can’t be opened where gpio.backend: auto takes onoff, which sets no pulls'
+  return pulls(root).map(({ node, remedy }) => problemAt(node, message, remedy))
 }
 
 /** A password on its way to another machine, for anybody there to read. */

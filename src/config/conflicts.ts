@@ -3,6 +3,7 @@
  * tree rather than at the parsed configuration where it can, so that a fault beside an id or a pin hides no clash.
  */
 import type { Problem } from '../errors.ts'
+import { PULLS, pullRemedy } from '../gpio/pull.ts'
 import { sensorTypes } from '../sensors/index.ts'
 import { typedValue } from './expand.ts'
 import type { ParsedConfig } from './schema.ts'
@@ -10,7 +11,13 @@ import { type ConfigNode, entry, items, named, problemAt, type ScalarNode, shown
 
 /** All of them. `parsed` is what the schema left of `root`. */
 export function findConflicts(root: ConfigNode, parsed: ParsedConfig): Problem[] {
-  return [...nothingToDo(root), ...sharedIds(root), ...sharedPins(root, parsed), ...sharedAddresses(root, parsed)]
+  return [
+    ...nothingToDo(root),
+    ...sharedIds(root),
+    ...sharedPins(root, parsed),
+    ...sharedAddresses(root, parsed),
+    ...pullsByOnoff(root, parsed),
+  ]
 }
 
 /** A value that is there and right. */
@@ -69,6 +76,23 @@ function sharedPins(root: ConfigNode, parsed: ParsedConfig): Problem[] {
     }
   }
   return problems
+}
+
+/** Sysfs sets no pulls. Where `auto` will find it is not known here: see advice.ts. */
+function pullsByOnoff(root: ConfigNode, { gpio }: ParsedConfig): Problem[] {
+  if (gpio.backend !== 'onoff') return []
+  return pulls(root).map(({ node, remedy }) => problemAt(node, 'can’t be had with gpio.backend: onoff', remedy))
+}
+
+/** Every pull of an input that is there and right, and how to have it with onoff. */
+export function pulls(root: ConfigNode): { readonly node: ConfigNode; readonly remedy: string }[] {
+  return items(entry(root, 'gpio', 'inputs')).flatMap((item) => {
+    const node = good(entry(item, 'pull'))
+    const pull = PULLS.find((name) => name === node?.value)
+    if (node === undefined || pull === undefined) return []
+    const pin = good(entry(item, 'pin'))
+    return [{ node, remedy: pullRemedy(pin === undefined ? 'N' : Number(typedValue(pin)), pull) }]
+  })
 }
 
 function byPlace({ node: { at: a } }: Use, { node: { at: b } }: Use): number {

@@ -3,6 +3,7 @@
  * from this. Keys are as in the file, durations are milliseconds in the program.
  */
 import { z } from 'zod'
+import { PULLS } from '../gpio/pull.ts'
 import { type SensorConfig, sensor } from './sensor-schema.ts'
 import {
   clash,
@@ -117,13 +118,21 @@ const input = section({
     .refine((ms) => ms <= 60_000, 'must be at most 60s')
     .prefault('20ms')
     .describe('A level counts when it has been stable for this long.'),
+  pull: z
+    .enum(PULLS, { error: 'must be up, down or none' })
+    .optional()
+    .describe(
+      'Resistor inside the chip: `up`, `down` or `none`; default: as it is. By the character device only; with onoff, the firmware sets it: `gpio=27=ip,pu` in `config.txt`.',
+    ),
 })
 
 const gpio = section({
   backend: z
-    .enum(['auto', 'onoff', 'mock'], { error: 'must be auto, onoff or mock' })
+    .enum(['auto', 'onoff', 'chardev', 'mock'], { error: 'must be auto, onoff, chardev or mock' })
     .default('auto')
-    .describe('`onoff` for the real pins, `mock` for a board in memory, `auto` for the real ones.'),
+    .describe(
+      '`onoff` for the real pins by sysfs, `chardev` for the same by the character device, `auto` for the first of these two that this machine has, `mock` for a board in memory.',
+    ),
   outputs: list(output).default([]).describe('Pins that commands drive.'),
   inputs: list(input).default([]).describe('Pins that are read.'),
 })

@@ -29,7 +29,7 @@ interface Wire {
   holder: string | undefined
   failure: GpioError | undefined
   watcher: ((level: Level) => void) | undefined
-  readonly pull: Level
+  pull: Level
   readonly moves: Move[]
 }
 
@@ -80,6 +80,14 @@ export class Board {
   /** @throws GpioError as `read` */
   write(line: number, level: Level): void {
     this.become(line, 'out', level)
+  }
+
+  /** Switches the resistor inside the chip. */
+  pull(line: number, pull: Level): void {
+    const wire = this.#wire(line)
+    this.#change(wire, () => {
+      wire.pull = pull
+    })
   }
 
   /** @throws GpioError where the line is an output: two that drive one wire are a short */

@@ -3,6 +3,7 @@
  * Levels are logical; `activeLow` is applied by the backend, also to the initial level. One contract suite runs
  * on every backend.
  */
+import type { Pull } from './pull.ts'
 
 /** Logical: 1 is 'on' or 'active', whatever the wire does. */
 export type Level = 0 | 1
@@ -28,6 +29,8 @@ export interface InputOptions {
   readonly activeLow: boolean
   /** A level counts when it has been stable for this long; 0: every edge. */
   readonly debounceMs: number
+  /** The resistor inside the chip; absent: as it is. A backend that can't set it refuses. */
+  readonly pull?: Pull | undefined
   /** The new settled level: only on a change, never twice the same, the last one is always told. */
   readonly onChange: (level: Level) => void
   /** The line failed; the backend goes on trying to get it back. */
@@ -43,8 +46,10 @@ export interface Input {
 }
 
 export interface Gpio {
-  /** `mock` or `onoff`. */
+  /** `mock`, `onoff` or `chardev`; `auto` where that is not decided yet. */
   readonly backend: string
+  /** Why it is that one, for people. */
+  readonly reason?: string | undefined
   /** Claims a line as an input. @throws GpioError, kind `busy` with the holder's name where it is known */
   input(line: number, options: InputOptions): Promise<Input>
   /** Claims a line as an output; direction and level in one step. @throws GpioError */

@@ -50,8 +50,10 @@ class Mock implements MockBoard {
   }
 
   async input(line: number, options: InputOptions): Promise<Input> {
-    const { activeLow } = options
+    const { activeLow, pull } = options
     this.#claim(line, 'input')
+    // Without a pull a wire floats, and may as well keep the level that it has at reset.
+    if (pull === 'up' || pull === 'down') this.#board.pull(line, pull === 'up' ? 1 : 0)
     this.#board.become(line, 'in')
     const read = async (): Promise<Level> => across(this.#board.read(line), activeLow)
     // A line of this board that fails comes back by itself.

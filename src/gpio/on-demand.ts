@@ -1,20 +1,40 @@
 /**
- * A backend that is made when the first pin asks for it, and asked for again with each later pin while it can't be
+ * A backend that is chosen and made when the first pin asks for it, and again with each later pin while it can't be
  * had: a machine without a header, or one whose driver loads late, costs its pins, not the agent. Used by the command
  * line.
  */
+import type { Logger } from '../log.ts'
 import type { Gpio, Input, InputOptions, Output, OutputOptions } from './gpio.ts'
 
-export class GpioOnDemand implements Gpio {
+/** Which backend, why, and how to make it. */
+export interface Choice {
   readonly backend: string
-  readonly #create: () => Promise<Gpio>
+  readonly reason: string
+  readonly create: () => Promise<Gpio>
+}
+
+export class GpioOnDemand implements Gpio {
+  readonly #choose: () => Promise<Choice>
+  readonly #log: Logger
+  readonly #asked: string
+  /** The last one; until the first pin nothing is chosen. */
+  #choice: Choice | undefined
   #gpio: Promise<Gpio> | undefined
   #closed = false
 
-  /** @param backend the name to go by  @param create makes the backend; called again after it has failed */
-  constructor(backend: string, create: () => Promise<Gpio>) {
-    this.backend = backend
-    this.#create = create
+  /** @param asked the name to go by until a backend is chosen  @param choose called again after the backend failed */
+  constructor(asked: string, choose: () => Promise<Choice>, log: Logger) {
+    this.#asked = asked
+    this.#choose = choose
+    this.#log = log
+  }
+
+  get backend(): string {
+    return this.#choice?.backend ?? this.#asked
+  }
+
+  get reason(): string | undefined {
+    return this.#choice?.reason
   }
 
   async input(line: number, options: InputOptions): Promise<Input> {
@@ -35,11 +55,19 @@ export class GpioOnDemand implements Gpio {
 
   #get(): Promise<Gpio> {
     if (this.#closed) return Promise.reject(new Error('the GPIO backend was closed'))
-    const making = this.#gpio ?? this.#create()
+    const making = this.#gpio ?? this.#make()
     this.#gpio = making
     making.catch(() => {
       if (this.#gpio === making) this.#gpio = undefined // whoever asked gets the error; the next one tries again
     })
     return making
+  }
+
+  async #make(): Promise<Gpio> {
+    const choice = await this.#choose()
+    const { backend, reason } = choice
+    if (backend !== this.#choice?.backend || reason !== this.#choice.reason) this.#log.info({ backend, reason }, 'pins')
+    this.#choice = choice
+    return await choice.create()
   }
 }

@@ -6,6 +6,7 @@ import { GpioError } from '../errors.ts'
 import { Debounce } from './debounce.ts'
 import type { Input, InputOptions, Level } from './gpio.ts'
 import { type OnoffDriver, type OnoffLine, openLine } from './onoff-line.ts'
+import { pullRemedy } from './pull.ts'
 
 export class OnoffInput implements Input {
   readonly line: number
@@ -30,6 +31,10 @@ export class OnoffInput implements Input {
     options: InputOptions,
     signal: AbortSignal,
   ): Promise<OnoffInput> {
+    if (options.pull !== undefined) {
+      const message = `GPIO${line} can't have pull: ${options.pull} with onoff: sysfs sets no pulls`
+      throw new GpioError('unsupported', `${message}; ${pullRemedy(line, options.pull)}`)
+    }
     const held = await openLine(driver, line, { direction: 'in', activeLow: options.activeLow }, signal)
     try {
       const input = new OnoffInput(driver, line, options, held, await held.read())

@@ -4,10 +4,8 @@
  */
 import { join } from 'node:path'
 import { codeOf, GpioError, messageOf } from '../errors.ts'
+import { HEADER_LABELS, INSTEAD } from './header.ts'
 import { gpioFolder, type Pin, permissionRemedy, type Sysfs } from './sysfs.ts'
-
-/** The chip that the 40-pin header hangs on: Pi 5; Pi 4, 400 and CM4; Pi 0 to 3. Drivers: pinctrl-rp1, pinctrl-bcm2835. */
-const HEADER_LABELS: readonly string[] = ['pinctrl-rp1', 'pinctrl-bcm2711', 'pinctrl-bcm2835']
 
 export interface Chip {
   /** As sysfs names it, such as `gpiochip512`. */
@@ -43,8 +41,6 @@ export async function findHeaderChip(sysfs: Sysfs): Promise<Chip> {
   }
   return chip
 }
-
-const INSTEAD = 'run with --simulate or set gpio.backend: mock'
 
 async function listChips(sysfs: Sysfs): Promise<Chip[]> {
   const folder = gpioFolder(sysfs)

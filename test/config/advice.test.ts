@@ -80,3 +80,20 @@ describe('a warning about a password', () => {
     expect(warningsOf(`mqtt:\n  url: mqtt://broker\n  username: joe\n${SENSOR}`)).toEqual([])
   })
 })
+
+describe('a warning about a pull', () => {
+  const file = (backend: string, pull: string): string =>
+    `gpio:\n  backend: ${backend}\n  inputs: [{ pin: 27${pull} }]\n`
+
+  it('is given where auto may stand for a backend that sets none', () => {
+    expect(warningsOf(file('auto', ', pull: up'))).toEqual([
+      '3:29 gpio.inputs[0].pull: the pin can’t be opened where gpio.backend: auto takes onoff, which sets no pulls (write gpio=27=ip,pu into /boot/firmware/config.txt, reboot and remove pull, or set gpio.backend: chardev)',
+    ])
+    expect(warningsOf('gpio: { inputs: [{ pin: 27, pull: up }] }\n')).toHaveLength(1)
+  })
+
+  it('is not given elsewhere', () => {
+    for (const backend of ['chardev', 'mock', 'onoff']) expect(warningsOf(file(backend, ', pull: up'))).toEqual([])
+    expect(warningsOf(file('auto', ''))).toEqual([])
+  })
+})

@@ -142,3 +142,33 @@ describe('addresses of chips', () => {
     expect(problemsOf(text)).toEqual([])
   })
 })
+
+describe('the pull of an input', () => {
+  const file = (backend: string, input: string): string => `gpio:\n  backend: ${backend}\n  inputs: [{ ${input} }]\n`
+
+  it('is an error with onoff, with both ways out', () => {
+    expect(problemsOf(file('onoff', 'pin: 27, pull: up'))).toEqual([
+      '3:29 gpio.inputs[0].pull: can’t be had with gpio.backend: onoff (write gpio=27=ip,pu into /boot/firmware/config.txt, reboot and remove pull, or set gpio.backend: chardev)',
+    ])
+  })
+
+  it('is an error beside others of the same input', () => {
+    const problems = problemsOf(file('onoff', 'pin: 99, pull: none'))
+    expect(problems).toHaveLength(2)
+    expect(problems[1]).toContain('gpio=N=ip,pn')
+  })
+
+  it.each(['chardev', 'mock', 'auto'])('is none with %s', (backend) => {
+    expect(problemsOf(file(backend, 'pin: 27, pull: down'))).toEqual([])
+  })
+
+  it('that is wrong is told once', () => {
+    expect(problemsOf(file('onoff', 'pin: 27, pull: UP'))).toEqual([
+      '3:29 gpio.inputs[0].pull: must be up, down or none; it is UP (did you mean up?)',
+    ])
+  })
+
+  it('of another pin than an input’s is told as unknown', () => {
+    expect(problemsOf('gpio: { outputs: [{ pin: 1, pull: up }] }\n').join()).toContain('pull')
+  })
+})

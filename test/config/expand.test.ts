@@ -135,7 +135,7 @@ outbox: ${ref}
 
   it('is not shown by a guess at what was meant', () => {
     const { problems } = told('gpio:\n  backend: ${WORD}\n  outputs: [{ pin: 1 }]\n', { WORD: 'onof' })
-    expect(problems).toEqual(['2:12 gpio.backend: must be auto, onoff or mock; it is ${WORD}'])
+    expect(problems).toEqual(['2:12 gpio.backend: must be auto, onoff, chardev or mock; it is ${WORD}'])
   })
 
   it('is not shown where two parts share it', () => {

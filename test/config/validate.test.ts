@@ -73,7 +73,7 @@ describe('a value that is wrong', () => {
     ['gpio:\n  inputs:\n    - 27\n', '3:7 gpio.inputs[0]: must be a section with keys of its own; it is the number 27'],
     [
       'gpio:\n  backend: onof\n  inputs: [{ pin: 1 }]\n',
-      '2:12 gpio.backend: must be auto, onoff or mock; it is onof (did you mean onoff?)',
+      '2:12 gpio.backend: must be auto, onoff, chardev or mock; it is onof (did you mean onoff?)',
     ],
     ['sensors: [{ type: system }]\nmqtt: []\n', '2:1 mqtt: must be a section with keys of its own; it is a list'],
     [sensor('interval: 10'), `3:15 sensors[0].interval: ${DURATION}; it is the number 10 (did you mean 10s?)`],

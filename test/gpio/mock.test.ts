@@ -34,6 +34,23 @@ describe('the board in memory', () => {
     expect([0, 8, 9, 27].map((line) => board.physical(line))).toEqual([1, 1, 0, 0])
   })
 
+  it('an input has the pull that it asks for, and none asked for changes nothing', async () => {
+    const { board } = createBoard()
+    const levels = []
+    for (const [line, pull] of [
+      [17, 'up'],
+      [3, 'down'],
+      [18, 'none'],
+      [4, 'none'],
+      [5, undefined],
+    ] as const) {
+      levels.push((await board.input(line, listener({ pull }))).level)
+    }
+    expect(levels).toEqual([1, 0, 0, 1, 1])
+    board.drive(17, 0)
+    expect(board.physical(17)).toBe(0)
+  })
+
   it('a wire that is let go of falls back to its pull, and an input hears it', async () => {
     const { board, clock } = createBoard()
     const heard = listener()

@@ -144,6 +144,19 @@ describe('onoff: finding the header', () => {
 })
 
 describe('onoff: claiming a line', () => {
+  it.each([
+    ['up', 'pu'],
+    ['down', 'pd'],
+    ['none', 'pn'],
+  ] as const)('an input with pull: %s is refused, with the two ways to have it', async (pull, setting) => {
+    const { gpio, line } = await setUp()
+    const error = await errorOf(gpio.input(17, listener({ pull })))
+    expect(error.kind).toBe('unsupported')
+    expect(error.message).toContain(`gpio=17=ip,${setting} into /boot/firmware/config.txt`)
+    expect(error.message).toContain('gpio.backend: chardev')
+    expect([line(17).exported, (await gpio.input(17, listener())).line]).toEqual([false, 17])
+  })
+
   it('slow permissions are waited for, without blocking', async () => {
     const { gpio, clock, sysfs, line } = await setUp()
     sysfs.slowUdev = 10
