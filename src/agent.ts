@@ -95,7 +95,10 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     health.pin(pin, reason)
     tell()
   }
-  const onPinState = (pin: number, level: 0 | 1): void => mqtt.publish(telemetry.pinState(pin, level))
+  const onPinState = (pin: number, level: 0 | 1): void => {
+    mqtt.publish(telemetry.pinState(pin, level))
+    if (birth.outdated()) mqtt.publish(birth.message()) // the backend was found after the first birth
+  }
 
   const outputs = new Outputs({
     pins: config.gpio.outputs,
@@ -124,7 +127,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     run,
     version,
     simulate,
-    backend: gpio.backend,
+    gpio,
     clock,
     host: await readHost(root),
   })

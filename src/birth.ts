@@ -4,6 +4,7 @@
  */
 import type { Clock } from './clock.ts'
 import type { Config } from './config/schema.ts'
+import type { Gpio } from './gpio/gpio.ts'
 import type { Host } from './host.ts'
 import type { Quantity } from './reading.ts'
 import type { Message, Telemetry } from './telemetry.ts'
@@ -14,8 +15,8 @@ export interface BirthOptions {
   readonly run: string
   readonly version: string
   readonly simulate: boolean
-  /** Of GPIO. */
-  readonly backend: string
+  /** Its backend is asked each time: it may be chosen late. */
+  readonly gpio: Pick<Gpio, 'backend' | 'reason'>
   readonly clock: Clock
   readonly host: Host
 }
@@ -23,25 +24,30 @@ export interface BirthOptions {
 export interface Birth {
   /** What an opened sensor has. True where this is news. */
   opened(sensor: Config['sensors'][number], quantities: readonly Quantity[]): boolean
+  /** True where the message was made, and would tell another GPIO backend now. */
+  outdated(): boolean
   message(): Message
 }
 
 /** Makes the birth of one agent, which starts now. */
-export function createBirth({ config, telemetry, run, version, simulate, backend, clock, host }: BirthOptions): Birth {
+export function createBirth({ config, telemetry, run, version, simulate, gpio, clock, host }: BirthOptions): Birth {
   const known = new Map<object, readonly Quantity[]>()
   const started = new Date(clock.now()).toISOString()
   const pins = [
     ...config.gpio.outputs.map((pin) => ({ ...pin, direction: 'output' as const })),
     ...config.gpio.inputs.map((pin) => ({ ...pin, direction: 'input' as const })),
   ]
+  let toldBackend: string | undefined
   return {
+    outdated: () => toldBackend !== undefined && toldBackend !== gpio.backend,
     opened(sensor, quantities) {
       const news = String(known.get(sensor)) !== String(quantities)
       known.set(sensor, quantities)
       return news
     },
-    message: () =>
-      telemetry.info({
+    message() {
+      toldBackend = gpio.backend
+      return telemetry.info({
         node: config.node.id,
         version,
         ...host,
@@ -49,7 +55,8 @@ export function createBirth({ config, telemetry, run, version, simulate, backend
         run,
         started,
         simulated: simulate,
-        gpio: backend,
+        gpio: gpio.backend,
+        ...(gpio.reason === undefined ? {} : { gpio_reason: gpio.reason }),
         sensors: config.sensors.map((sensor) => {
           const quantities = known.get(sensor)
           return {
@@ -66,6 +73,7 @@ export function createBirth({ config, telemetry, run, version, simulate, backend
           direction,
           topics: telemetry.pinTopics(pin, direction),
         })),
-      }),
+      })
+    },
   }
 }
