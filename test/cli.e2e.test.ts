@@ -66,6 +66,17 @@ describe('sensor-node check', () => {
     expect(output).not.toContain('gpio/27/command')
   })
 
+  it.each([
+    ['chardev', /the GPIO character device, the kernel releases all lines at our end, and the board’s pulls decide/],
+    ['onoff', /GPIO by sysfs, outputs stay driven after our end/],
+    ['auto', /onoff where this machine has it, outputs stay driven.*else chardev, the kernel releases/],
+    ['mock', /a board in memory/],
+  ])('says what becomes of the pins after the end, with gpio.backend: %s', async (backend, said) => {
+    const path = await file('pins.yaml', `gpio:\n  backend: ${backend}\n  outputs: [{ pin: 17 }]\n`)
+    const { code, output } = await runToEnd(['check', path])
+    expect([code, output]).toEqual([0, expect.stringMatching(said)])
+  })
+
   it('prints every problem with its place, reason and suggestion, and exits 78', async () => {
     const path = await file('bad.yaml', BAD)
     const { code, output } = await runToEnd(['check', path])

@@ -19,6 +19,17 @@ export async function check(named: string | undefined): Promise<number> {
   return EXIT.ok
 }
 
+const RELEASED = 'the kernel releases all lines at our end, and the board’s pulls decide'
+const KEPT = 'outputs stay driven after our end'
+
+/** What becomes of the pins, by backend. */
+const AFTER_OUR_END: Readonly<Record<Config['gpio']['backend'], string>> = {
+  auto: `onoff where this machine has it, ${KEPT}; else chardev, ${RELEASED}`,
+  onoff: `GPIO by sysfs, ${KEPT}`,
+  chardev: `the GPIO character device, ${RELEASED}`,
+  mock: 'a board in memory',
+}
+
 /** What a configuration yields, for a person. */
 export function describe(config: Config): string {
   const telemetry = createTelemetry({ node: config.node.id, topics: config.topics, run: '' })
@@ -30,6 +41,9 @@ export function describe(config: Config): string {
       `${config.mqtt.url} as ${config.mqtt.client_id}${config.mqtt.username === undefined ? '' : `, user ${config.mqtt.username}`}`,
     ],
     ['topics', devices.join('  ')],
+    ...(config.gpio.outputs.length + config.gpio.inputs.length === 0
+      ? []
+      : [['pins', `${config.gpio.backend}: ${AFTER_OUR_END[config.gpio.backend]}`]]),
   ]
   const sensors = config.sensors.map((sensor) => {
     const quantities = quantitiesOf(sensor)
