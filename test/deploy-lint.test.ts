@@ -12,7 +12,16 @@ const run = promisify(execFile)
 const path = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url))
 
 describeWith(['shellcheck'], 'every shell script', () => {
-  it.each(['deploy/install.sh', 'deploy/uninstall.sh', '.ci/run'])('%s satisfies shellcheck', async (script) => {
+  it.each([
+    'deploy/install.sh',
+    'deploy/uninstall.sh',
+    '.ci/run',
+    'test/vm/build-image.sh',
+    'test/vm/run-vm.sh',
+    'test/vm/guest/run-tests.sh',
+    'test/vm/guest/sim-hardware',
+    'test/vm/guest/vm-runner',
+  ])('%s satisfies shellcheck', async (script) => {
     expect(await run('shellcheck', [path(script)])).toMatchObject({ stdout: '' })
   })
 })

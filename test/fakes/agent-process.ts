@@ -1,5 +1,5 @@
 /** The built command as a child process, ended by the test that started it. */
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -20,14 +20,22 @@ export interface AgentProcess {
 
 const PATIENCE_MS = 15_000
 
+interface StartOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Somebody else's rights, for a test that is root. */
+  readonly user?: string
+}
+
 /** Starts `sensor-node` with arguments. The environment is the test's own, less what would make it a service. */
-export function startAgent(
-  args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
-): AgentProcess {
+export function startAgent(args: readonly string[], options: StartOptions = {}): AgentProcess {
   if (!existsSync(BUILT)) throw new Error('dist/main.js is not there: run npm run build')
   const { NOTIFY_SOCKET: _, STATE_DIRECTORY: __, ...own } = process.env
-  const child = spawn(process.execPath, [BUILT, ...args], {
+  const { user } = options
+  // setpriv becomes the program, under the same pid.
+  const asUser = user === undefined ? [] : ['setpriv', '--reuid', user, '--regid', groupOf(user), '--init-groups']
+  const [program = '', ...rest] = [...asUser, process.execPath, BUILT, ...args]
+  const child = spawn(program, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: options.cwd,
     env: { ...own, ...options.env },
@@ -72,9 +80,13 @@ export function startAgent(
 /** Runs a subcommand to its end. */
 export async function runToEnd(
   args: readonly string[],
-  options: Parameters<typeof startAgent>[1] = {},
+  options: StartOptions = {},
 ): Promise<{ code: number | NodeJS.Signals; output: string }> {
   const agent = startAgent(args, options)
   const code = await agent.exited
   return { code, output: agent.output() }
+}
+
+function groupOf(user: string): string {
+  return execFileSync('id', ['-gn', user], { encoding: 'utf8' }).trim()
 }

@@ -1,0 +1,61 @@
+/** The outside of the guest's simulated hardware: what a finger, a scope or a loose wire is on a real board. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { Level } from '../../src/gpio/gpio.ts'
+
+/** Presses and releases: has effect while the line is an input. `chip` is a name given to `simHardware`. */
+export function drive(line: number, level: Level, chip = 'pi'): void {
+  writeFileSync(`${folder(line, chip)}/pull`, level === 1 ? 'pull-up' : 'pull-down')
+}
+
+/** The wire as the simulator has it, whoever drives it. */
+export function wire(line: number, chip = 'pi'): Level {
+  return readFileSync(`${folder(line, chip)}/value`, 'utf8').trim() === '1' ? 1 : 0
+}
+
+/** What a file of the simulated line is called, for those who look by themselves. */
+export function folder(line: number, chip = 'pi'): string {
+  return `/run/gpio-sim/${chip}/sim_gpio${line}`
+}
+
+/** Sets one of the BME280's knobs, which sim/i2c-bme280-sim.c describes. */
+export function setBme280(knob: 'present' | 'fail_errno' | 'fail_count' | 'delay_ms', value: number): void {
+  writeFileSync(`/run/bme280-sim/${knob}`, String(value))
+}
+
+/** Writes bytes into the chip, past its own rules; returns what undoes it. */
+export function pokeBme280(register: number, bytes: readonly number[]): () => void {
+  const file = '/run/bme280-sim/regs'
+  const before = readFileSync(file)
+  const patched = Buffer.from(before)
+  for (const [index, byte] of bytes.entries()) patched[register + index] = byte
+  writeFileSync(file, patched)
+  return () => writeFileSync(file, before)
+}
+
+/** What the chip measures from now on: °C, %RH, hPa. */
+export function weather(temperature: number, humidity: number, pressure: number): void {
+  execFileSync('sim-bme280', [`temp=${temperature}`, `hum=${humidity}`, `press=${pressure}`])
+}
+
+/** The calibration's own example, which the machine boots with. */
+export function defaultWeather(): void {
+  weather(25.08, 43.81, 1006.53)
+}
+
+/** Runs `sim-hardware`: GPIO chips come and go. */
+export function simHardware(...args: readonly string[]): void {
+  execFileSync('sim-hardware', args)
+}
+
+/** Kernel numbers of the lines that are exported. */
+export function exported(): number[] {
+  const listed = execFileSync('ls', ['/sys/class/gpio'], { encoding: 'utf8' })
+  return [...listed.matchAll(/^gpio(\d+)$/gm)].map(([, number]) => Number(number))
+}
+
+/** Gives every line back to the simulator, as after a boot, and lets go of all buttons. */
+export function resetLines(): void {
+  for (const number of exported()) writeFileSync('/sys/class/gpio/unexport', String(number))
+  for (let line = 0; line < 28; line += 1) drive(line, 0)
+}
