@@ -12,10 +12,15 @@ export class FakeClock implements Clock {
   #offset: number
   #order = 0
   readonly #sleepers = new Set<Sleeper>()
+  readonly #settled: () => Promise<void>
 
-  /** @param start wall clock at monotonic 0, ms since 1970 */
-  constructor(start = Date.UTC(2026, 0, 1)) {
+  /**
+   * @param start wall clock at monotonic 0, ms since 1970
+   * @param settle waits for what is under way; more than promises, where real files are read
+   */
+  constructor(start = Date.UTC(2026, 0, 1), settle = settled) {
     this.#offset = start
+    this.#settled = settle
   }
 
   now(): number {
@@ -63,15 +68,15 @@ export class FakeClock implements Clock {
   /** Turns the clock by `ms`; everything due on the way happens, in order. */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms
-    await settled()
+    await this.#settled()
     for (let first = this.#first(); first !== undefined && first.due <= end; first = this.#first()) {
       this.#monotonic = Math.max(this.#monotonic, first.due)
       this.#sleepers.delete(first)
       first.wake()
-      await settled()
+      await this.#settled()
     }
     this.#monotonic = end
-    await settled()
+    await this.#settled()
   }
 
   #first(): Sleeper | undefined {

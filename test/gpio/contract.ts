@@ -2,12 +2,13 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { GpioError } from '../../src/errors.ts'
 import type { Gpio, InputOptions, Level } from '../../src/gpio/gpio.ts'
-import { type FakeClock, settled } from '../fakes/fake-clock.ts'
+import type { FakeClock } from '../fakes/fake-clock.ts'
 
 /** A board with a process on it. Levels are the wire's. */
 export interface Bench {
   gpio: Gpio
-  clock: FakeClock
+  /** Turning it also lets what the board has caused reach the process. */
+  clock: Pick<FakeClock, 'advance' | 'sleeping'>
   drive(line: number, level: Level): void
   physical(line: number): Level
   /** Every change of level or direction so far. */
@@ -151,9 +152,9 @@ export function gpioContract(name: string, createBench: () => Promise<Bench>): v
       const heard = listener({ activeLow: true, debounceMs: 0 })
       await bench.gpio.input(LINE, heard)
       bench.drive(LINE, 1)
-      await settled()
+      await bench.clock.advance(0)
       bench.drive(LINE, 0)
-      await settled()
+      await bench.clock.advance(0)
       expect(heard.levels).toEqual([0, 1])
     })
 
@@ -162,7 +163,7 @@ export function gpioContract(name: string, createBench: () => Promise<Bench>): v
       await bench.gpio.input(LINE, heard)
       for (const level of [1, 0, 1, 0] as const) {
         bench.drive(LINE, level)
-        await settled()
+        await bench.clock.advance(0)
       }
       expect(heard.levels).toEqual([1, 0, 1, 0])
     })
@@ -206,9 +207,9 @@ export function gpioContract(name: string, createBench: () => Promise<Bench>): v
       const heard = listener({ debounceMs: 0 })
       await bench.gpio.input(LINE, { ...heard, onChange })
       bench.drive(LINE, 1)
-      await settled()
+      await bench.clock.advance(0)
       bench.drive(LINE, 0)
-      await settled()
+      await bench.clock.advance(0)
       expect([levels, heard.faults]).toEqual([[1, 0], []])
     })
 

@@ -1,6 +1,6 @@
 /** The outside of the guest's simulated hardware: what a finger, a scope or a loose wire is on a real board. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Level } from '../../src/gpio/gpio.ts'
 
 /** Presses and releases: has effect while the line is an input. `chip` is a name given to `simHardware`. */
@@ -50,12 +50,18 @@ export function simHardware(...args: readonly string[]): void {
 
 /** Kernel numbers of the lines that are exported. */
 export function exported(): number[] {
-  const listed = execFileSync('ls', ['/sys/class/gpio'], { encoding: 'utf8' })
-  return [...listed.matchAll(/^gpio(\d+)$/gm)].map(([, number]) => Number(number))
+  return readdirSync('/sys/class/gpio')
+    .flatMap((name) => /^gpio(\d+)$/.exec(name)?.[1] ?? [])
+    .map(Number)
 }
 
-/** Gives every line back to the simulator, as after a boot, and lets go of all buttons. */
+/** Gives every line back to the simulator, as an input, and lets go of all buttons. */
 export function resetLines(): void {
-  for (const number of exported()) writeFileSync('/sys/class/gpio/unexport', String(number))
+  for (const number of exported()) {
+    // A line with an interrupt can't change its direction; one that was an output stays it when it is unexported.
+    writeFileSync(`/sys/class/gpio/gpio${number}/edge`, 'none')
+    writeFileSync(`/sys/class/gpio/gpio${number}/direction`, 'in')
+    writeFileSync('/sys/class/gpio/unexport', String(number))
+  }
   for (let line = 0; line < 28; line += 1) drive(line, 0)
 }

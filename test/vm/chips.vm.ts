@@ -1,0 +1,85 @@
+/** How kernels number the header's lines: by which chip, from where, and between which others. By the real onoff. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
+import { createOnoffGpio } from '../../src/gpio/onoff.ts'
+import { silentLog } from '../../src/log.ts'
+import { errorOf } from '../gpio/contract.ts'
+import { exported, resetLines, simHardware, wire } from './hardware.ts'
+
+/** In the order in which they come up. `base` -1: the next that is free. */
+interface Chip {
+  readonly name: string
+  readonly label: string
+  readonly lines: number
+  readonly base: number
+}
+
+const chip = (name: string, label: string, lines: number, base = -1): Chip => ({ name, label, lines, base })
+/** The expander beside the header on a Pi 3 or 4, and one of the SoC's own chips on a Pi 5. */
+const EXPANDER = chip('expander', 'raspberrypi-exp-gpio', 8)
+const SOC = chip('soc', 'gpio-brcmstb@107d508500', 32)
+
+const up: Chip[] = []
+function bringUp(chips: readonly Chip[]): void {
+  for (const one of chips) {
+    simHardware('gpio-up', one.name, one.label, String(one.lines), String(one.base))
+    up.push(one)
+  }
+}
+function takeDown(): void {
+  for (const { name } of up.splice(0)) simHardware('gpio-down', name)
+}
+
+beforeAll(() => {
+  resetLines()
+  simHardware('gpio-down')
+})
+afterEach(takeDown)
+afterAll(() => simHardware('gpio-up'))
+
+const open = () => createOnoffGpio({ clock: systemClock, log: silentLog() })
+
+describe('a header on a kernel', () => {
+  it.each([
+    { board: 'a Pi 3, old kernel', chips: [chip('pi', 'pinctrl-bcm2835', 54, 0), EXPANDER], number: 17 },
+    { board: 'a Pi 3', chips: [chip('pi', 'pinctrl-bcm2835', 54), EXPANDER], number: 529 },
+    { board: 'a Pi 4, old kernel', chips: [EXPANDER, chip('pi', 'pinctrl-bcm2711', 58, 0)], number: 17 },
+    { board: 'a Pi 4', chips: [chip('pi', 'pinctrl-bcm2711', 58), EXPANDER], number: 529 },
+    { board: 'a Pi 4, expander first', chips: [EXPANDER, chip('pi', 'pinctrl-bcm2711', 58)], number: 537 },
+    { board: 'a Pi 5, old kernel', chips: [chip('pi', 'pinctrl-rp1', 54, 399), SOC], number: 416 },
+    { board: 'a Pi 5', chips: [SOC, EXPANDER, chip('pi', 'pinctrl-rp1', 54, 571)], number: 588 },
+    { board: 'a Pi 5, header first', chips: [chip('pi', 'pinctrl-rp1', 54), SOC, EXPANDER], number: 529 },
+  ])('GPIO17 is number $number on $board, and its wire moves', async ({ chips, number }) => {
+    bringUp(chips)
+    const gpio = await open()
+    const output = await gpio.output(17, { initial: 1, activeLow: false })
+    expect([exported(), wire(17)]).toEqual([[number], 1])
+    await output.write(0)
+    expect(wire(17)).toBe(0)
+    await gpio.close()
+    resetLines()
+  })
+
+  it('two chips with a label of the header are an error that lists both, and no line is touched', async () => {
+    bringUp([chip('pi', 'pinctrl-rp1', 54), SOC, chip('second', 'pinctrl-rp1', 54)])
+    const error = await errorOf(open())
+    expect(error.kind).toBe('ambiguous')
+    expect(error.message).toContain('gpiochip512')
+    expect(error.message).toContain('gpiochip598')
+    expect(exported()).toEqual([])
+  })
+
+  it('a kernel without a chip of the header is an error that lists what there is', async () => {
+    bringUp([EXPANDER, SOC])
+    const error = await errorOf(open())
+    expect(error.kind).toBe('not-found')
+    expect(error.message).toContain('raspberrypi-exp-gpio')
+    expect(error.message).toContain('gpio-brcmstb@107d508500')
+  })
+
+  it('a kernel without any chip is an error that says so', async () => {
+    const error = await errorOf(open())
+    expect(error.kind).toBe('not-found')
+    expect(error.message).toContain('/sys/class/gpio has no gpiochip')
+  })
+})
