@@ -17,6 +17,7 @@ describeWith(['shellcheck'], 'every shell script', () => {
     'deploy/uninstall.sh',
     '.ci/run',
     'test/vm/build-image.sh',
+    'test/vm/run-tests.sh',
     'test/vm/run-vm.sh',
     'test/vm/guest/run-tests.sh',
     'test/vm/guest/sim-hardware',

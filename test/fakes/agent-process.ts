@@ -11,8 +11,8 @@ export interface AgentProcess {
   readonly child: ChildProcessByStdio<null, Readable, Readable>
   /** All that it wrote, standard output and standard error together. */
   readonly output: () => string
-  /** Resolves when it has written something that matches. */
-  wrote(pattern: RegExp): Promise<void>
+  /** Resolves when it has written something that matches, within `ms`. */
+  wrote(pattern: RegExp, ms?: number): Promise<void>
   /** Resolves with the exit code, or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>
@@ -55,7 +55,7 @@ export function startAgent(args: readonly string[], options: StartOptions = {}):
     child,
     output: () => text,
     exited,
-    wrote: (pattern) =>
+    wrote: (pattern, ms = PATIENCE_MS) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
           if (!pattern.test(text)) return
@@ -65,8 +65,8 @@ export function startAgent(args: readonly string[], options: StartOptions = {}):
         }
         const timer = setTimeout(() => {
           looking.delete(look)
-          reject(new Error(`nothing like ${pattern} within ${PATIENCE_MS} ms; it wrote:\n${text.slice(-3000)}`))
-        }, PATIENCE_MS)
+          reject(new Error(`nothing like ${pattern} within ${ms} ms; it wrote:\n${text.slice(-3000)}`))
+        }, ms)
         looking.add(look)
         look()
       }),

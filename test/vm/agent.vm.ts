@@ -8,6 +8,7 @@ import { clearRetained, publish, type Subscriber, subscribe } from './subscriber
 /** In the groups gpio and i2c, and not root. */
 const PI = 'pi'
 const STRANGER = 'nobody'
+const PATIENCE_MS = 90_000
 
 let subscriber: Subscriber
 
@@ -73,8 +74,8 @@ describe('the agent of a user outside the groups', () => {
 
   it('says for pins and bus which group is missing, and the command that gives it, and goes on', async () => {
     agent = runAs(STRANGER)
-    await agent.wrote(/"msg":"sensor failed"/)
-    await agent.wrote(/"msg":"connected"/)
+    await agent.wrote(/"msg":"sensor failed"/, PATIENCE_MS)
+    await agent.wrote(/"msg":"connected"/, PATIENCE_MS)
     const lines = agent.output().split('\n')
     for (const name of ['LED', 'Pump', 'Door']) {
       const line = lines.find((one) => one.includes(`"name":"${name}"`)) ?? 'not a word'

@@ -17,7 +17,7 @@ cache=${VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sensor-node-vm}
 readonly PACKAGES=systemd,systemd-sysv,udev,dbus,kmod,iproute2,ca-certificates,mosquitto,mosquitto-clients,i2c-tools,gpiod,procps,curl,sudo,xz-utils,psmisc,netcat-openbsd,strace,python3-minimal,logrotate,systemd-timesyncd,tzdata,git
 
 # Modules of the stock kernel that the guest has, with what they depend on. udev would load dozens more at boot.
-readonly MODULES='ext4 crc32c_generic virtio_blk virtio_rng 9p 9pnet_virtio overlay configfs i2c-dev i2c-stub bmp280 bmp280-i2c'
+readonly MODULES='ext4 crc32c_generic virtio_blk virtio_rng 9p 9pnet_virtio configfs i2c-dev i2c-stub bmp280 bmp280-i2c'
 
 main() {
   local image
@@ -121,10 +121,10 @@ kernel_version() {
 # QEMU enters an unpacked kernel directly, which spares the emulated processor seconds of unpacking it.
 unpack_kernel() {
   local offset
-  while IFS=: read -r offset _; do
+  while read -r offset; do
     tail -c "+$((offset + 1))" "$1" | zstd -dcq >"$2" 2>/dev/null || true
     [[ $(head -c 4 "$2") != $'\x7fELF' ]] || return 0
-  done < <(LC_ALL=C grep -obUaP '\x28\xb5\x2f\xfd' "$1")
+  done < <(LC_ALL=C grep -obUaP '\x28\xb5\x2f\xfd' "$1" | cut -d: -f1) # where zstd's magic number is
   fail "no kernel found in $1"
 }
 

@@ -43,12 +43,10 @@ describe('a header on a kernel', () => {
   it.each([
     { board: 'a Pi 3, old kernel', chips: [chip('pi', 'pinctrl-bcm2835', 54, 0), EXPANDER], number: 17 },
     { board: 'a Pi 3', chips: [chip('pi', 'pinctrl-bcm2835', 54), EXPANDER], number: 529 },
-    { board: 'a Pi 4, old kernel', chips: [EXPANDER, chip('pi', 'pinctrl-bcm2711', 58, 0)], number: 17 },
     { board: 'a Pi 4', chips: [chip('pi', 'pinctrl-bcm2711', 58), EXPANDER], number: 529 },
     { board: 'a Pi 4, expander first', chips: [EXPANDER, chip('pi', 'pinctrl-bcm2711', 58)], number: 537 },
     { board: 'a Pi 5, old kernel', chips: [chip('pi', 'pinctrl-rp1', 54, 399), SOC], number: 416 },
     { board: 'a Pi 5', chips: [SOC, EXPANDER, chip('pi', 'pinctrl-rp1', 54, 571)], number: 588 },
-    { board: 'a Pi 5, header first', chips: [chip('pi', 'pinctrl-rp1', 54), SOC, EXPANDER], number: 529 },
   ])('GPIO17 is number $number on $board, and its wire moves', async ({ chips, number }) => {
     bringUp(chips)
     const gpio = await open()

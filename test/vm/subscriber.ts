@@ -16,7 +16,8 @@ export interface Subscriber {
   end(): Promise<void>
 }
 
-const PATIENCE_MS = 30_000
+/** For a machine that has other things to do, too: far more than anything takes. */
+const PATIENCE_MS = 90_000
 
 /** Resolves when the broker has confirmed the subscription. */
 export async function subscribe(): Promise<Subscriber> {

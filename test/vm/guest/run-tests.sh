@@ -1,17 +1,25 @@
 #!/bin/bash
-# The job of `npm run test:vm`: runs the tests below test/vm in the guest, on the project's own build and packages.
-# Arguments are vitest's.
+# The job in the guest: runs tests below test/vm, on the project's own build and packages. Arguments are vitest's.
+# After the tests of the installation, the machine reboots, and those for the time after it follow.
 set -uo pipefail
+readonly STATUS=/var/tmp/status
 
-# The working copy is read only; what is written to it goes to memory.
-mkdir -p /repo /run/overlay
-mount -t tmpfs tmpfs /run/overlay
-mkdir /run/overlay/{upper,work}
-mount -t overlay overlay -o lowerdir=/mnt/share,upperdir=/run/overlay/upper,workdir=/run/overlay/work /repo
-cd /repo || exit 1
+cd /mnt/share || exit 1
 for needed in node_modules/vitest dist/main.js; do
   [[ -e $needed ]] || { echo "test:vm: $needed is not there, or a link that leads out of the working copy" && exit 1; }
 done
 
+run() { node node_modules/vitest/vitest.mjs run --config test/vm/vitest.config.ts "$@"; }
+
 export CI=true NO_COLOR=1
-node node_modules/vitest/vitest.mjs run --config test/vm/vitest.config.ts "$@"
+if [[ $VM_BOOT == 2 ]]; then
+  run && exit "$(<"$STATUS")"
+  exit 1
+fi
+run "$@"
+status=$?
+if [[ " $* " == *' install '* ]]; then
+  echo "$status" >"$STATUS"
+  touch /run/vm-reboot
+fi
+exit "$status"
