@@ -1,6 +1,7 @@
 /**
  * The output pins: opened at their initial level, driven by commands one at a time, brought to their exit level at
- * the end. A pin that can't be opened is tried again; until then its commands are refused with the reason.
+ * the end. A pin that can't be opened is tried again; until then its commands are refused with the reason. Longer than most
+ * files here: all that can happen to one pin shares its level and its three timers, and is safer read in one place.
  */
 import { backoff } from './backoff.ts'
 import { type Clock, calledOff } from './clock.ts'

@@ -1,4 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Aedes } from 'aedes'
 import { pino } from 'pino'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -250,7 +252,7 @@ describeWith(['mosquitto'], 'the link to a real Mosquitto', () => {
   it('tells refused credentials in plain words, never the password, and recovers when the password is corrected', async () => {
     const { execFileSync } = await import('node:child_process')
     const { mkdtemp, rm } = await import('node:fs/promises')
-    const folder = await mkdtemp('/tmp/sensor-node-passwd-')
+    const folder = await mkdtemp(join(tmpdir(), 'sensor-node-passwd-'))
     cleanups.push(() => rm(folder, { recursive: true }))
     execFileSync('mosquitto_passwd', ['-b', '-c', `${folder}/passwd`, 'u1', 'right-one'])
     execFileSync('chmod', ['-R', 'a+rX', folder])
