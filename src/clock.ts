@@ -49,3 +49,10 @@ export const systemClock: Clock = {
 export function calledOff(thrown: unknown, signal: AbortSignal): boolean {
   return signal.aborted && thrown === signal.reason
 }
+
+/** Sleeps for `ms`, or until the signal aborts, which is no error: the caller looks at the signal. */
+export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  await clock.sleep(ms, signal).catch((error: unknown) => {
+    if (!calledOff(error, signal)) throw error
+  })
+}

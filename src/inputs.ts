@@ -1,11 +1,11 @@
 /** The input pins: opened, watched, their settled levels told. A pin that can't be opened is tried again. */
-import { backoff } from './backoff.ts'
-import { type Clock, calledOff } from './clock.ts'
+import type { Clock } from './clock.ts'
 import type { InputConfig } from './config/schema.ts'
 import { GpioError, messageOf } from './errors.ts'
 import { FaultLog } from './faults.ts'
 import type { Gpio, Level } from './gpio/gpio.ts'
 import type { Logger } from './log.ts'
+import { keepTrying } from './reopen.ts'
 
 export interface InputsOptions {
   readonly pins: readonly InputConfig[]
@@ -17,8 +17,6 @@ export interface InputsOptions {
   /** A pin failed or came back; for health. */
   readonly onFault: (pin: number, reason: string | undefined) => void
 }
-
-const REOPEN = { firstMs: 1000, longestMs: 300_000 }
 
 /** Opens every input once, and returns; those that failed are tried again until the signal aborts. */
 export async function openInputs(options: InputsOptions, signal: AbortSignal): Promise<void> {
@@ -60,15 +58,5 @@ async function openInput(config: InputConfig, options: InputsOptions, signal: Ab
       return false
     }
   }
-  const keepTrying = async (): Promise<void> => {
-    try {
-      for (let failures = 1; ; failures += 1) {
-        await clock.sleep(backoff(failures, REOPEN), signal)
-        if (await tryOpen()) return
-      }
-    } catch (error) {
-      if (!calledOff(error, signal)) throw error
-    }
-  }
-  if (!(await tryOpen())) void keepTrying()
+  if (!(await tryOpen())) void keepTrying(tryOpen, clock, signal)
 }

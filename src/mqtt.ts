@@ -4,7 +4,7 @@
  * any time: nothing else in the agent waits for it.
  */
 import { type BackoffOptions, fullJitter } from './backoff.ts'
-import { type Clock, calledOff } from './clock.ts'
+import { type Clock, calledOff, pause } from './clock.ts'
 import type { MqttConfig } from './config/schema.ts'
 import { CONNECT_TIMEOUT_MS, type Connection, connect } from './connection.ts'
 import { withDeadline } from './deadline.ts'
@@ -135,9 +135,7 @@ export class Mqtt {
       const delay = failures === 0 ? 0 : fullJitter(failures, RECONNECT, this.#options.random)
       log.debug({ ms: Math.round(delay) }, 'next try at the broker')
       this.#options.beat(delay + BEAT_SLACK_MS)
-      await clock.sleep(delay, signal).catch((thrown: unknown) => {
-        if (!calledOff(thrown, signal)) throw thrown
-      })
+      await pause(clock, delay, signal)
     }
   }
 
@@ -215,9 +213,7 @@ export class Mqtt {
     if (signal.aborted) over.abort()
     while (!over.signal.aborted) {
       beat(BEAT_MS + BEAT_SLACK_MS)
-      await clock.sleep(BEAT_MS, over.signal).catch((thrown: unknown) => {
-        if (!calledOff(thrown, over.signal)) throw thrown
-      })
+      await pause(clock, BEAT_MS, over.signal)
     }
     signal.removeEventListener('abort', abort)
     return signal.aborted ? undefined : ended

@@ -15,6 +15,7 @@ import type { Gpio, Level, Output } from './gpio/gpio.ts'
 import { opposite } from './gpio/wire.ts'
 import type { LastLevels } from './last-levels.ts'
 import type { Logger } from './log.ts'
+import { keepTrying } from './reopen.ts'
 
 export interface OutputsOptions {
   readonly pins: readonly OutputConfig[]
@@ -30,7 +31,6 @@ export interface OutputsOptions {
 
 /** A switch that is owed is tried soon again, however long the pin has failed. */
 const OWED = { firstMs: 1000, longestMs: 10_000 }
-const REOPEN = { firstMs: 1000, longestMs: 300_000 }
 /** A pin that does not answer must not hold up the end. */
 const EXIT_DEADLINE_MS = 1000
 
@@ -95,7 +95,8 @@ class OutputPin {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    if (!(await this.#tryOpen())) void this.#keepTrying(signal)
+    if (!(await this.#tryOpen()))
+      void keepTrying(() => this.#inTurn(() => this.#tryOpen()), this.#options.clock, signal)
   }
 
   command({ state, forMs }: Command): Promise<void> {
@@ -162,17 +163,6 @@ class OutputPin {
     } catch (error) {
       this.#failed(error)
       return false
-    }
-  }
-
-  async #keepTrying(signal: AbortSignal): Promise<void> {
-    try {
-      for (let failures = 1; ; failures += 1) {
-        await this.#options.clock.sleep(backoff(failures, REOPEN), signal)
-        if (await this.#inTurn(() => this.#tryOpen())) return
-      }
-    } catch (error) {
-      if (!calledOff(error, signal)) throw error
     }
   }
 

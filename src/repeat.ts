@@ -1,5 +1,5 @@
 /** Work of the agent's own that comes round: health, the status line, the watchdog. Each beats like every other loop. */
-import { type Clock, calledOff } from './clock.ts'
+import { type Clock, pause } from './clock.ts'
 
 export interface RepeatOptions {
   /** From one run of the work to the next. */
@@ -18,8 +18,6 @@ export async function repeat({ ms, work, clock, beat }: RepeatOptions, signal: A
   while (!signal.aborted) {
     work()
     beat(ms + SLACK_MS)
-    await clock.sleep(ms, signal).catch((error: unknown) => {
-      if (!calledOff(error, signal)) throw error
-    })
+    await pause(clock, ms, signal)
   }
 }

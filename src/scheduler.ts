@@ -3,12 +3,13 @@
  * a fault. Loops know nothing of each other, so one sensor's failure or hang never delays another.
  */
 import { backoff } from './backoff.ts'
-import { type Clock, calledOff } from './clock.ts'
+import { type Clock, calledOff, pause } from './clock.ts'
 import { LATE, withDeadline } from './deadline.ts'
 import { messageOf, SensorError } from './errors.ts'
 import { FaultLog } from './faults.ts'
 import type { Logger } from './log.ts'
 import type { Sample } from './reading.ts'
+import { REOPEN } from './reopen.ts'
 import type { Sensor } from './sensors/sensor.ts'
 
 export interface LoopOptions {
@@ -41,7 +42,6 @@ const CLOSE_DEADLINE_MS = 2000
 const BEAT_SLACK_MS = 10_000
 /** Sums of fractional milliseconds fall short of a tick by their rounding; that is not another tick. */
 const FLOAT_SLACK_MS = 0.001
-const REOPEN = { firstMs: 1000, longestMs: 300_000 }
 /** Ordinary failures in a row that make a sensor `offline`. */
 const ORDINARY_IN_A_ROW = 3
 
@@ -82,7 +82,7 @@ export async function runSensor(options: LoopOptions, signal: AbortSignal): Prom
       failures += 1
       failed(error)
       setStatus('offline')
-      await pause(backoff(failures, REOPEN))
+      await rest(backoff(failures, REOPEN))
     }
   }
 
@@ -131,13 +131,13 @@ export async function runSensor(options: LoopOptions, signal: AbortSignal): Prom
         failed(error)
         if (ordinary >= ORDINARY_IN_A_ROW) setStatus('offline')
         if (ordinary < ORDINARY_IN_A_ROW && options.retryMs < ticks.untilNext()) {
-          await pause(options.retryMs)
+          await rest(options.retryMs)
           onTick = false
           continue
         }
       }
       // A retry or a reopen may lie just before a tick, and a sensor read too soon repeats itself or fails.
-      await pause(ticks.untilNext(onTick ? 0 : begun + options.retryMs - clock.monotonic()))
+      await rest(ticks.untilNext(onTick ? 0 : begun + options.retryMs - clock.monotonic()))
       onTick = true
     }
   }
@@ -149,11 +149,9 @@ export async function runSensor(options: LoopOptions, signal: AbortSignal): Prom
     throw new SensorError('timeout', `no answer within ${options.timeoutMs} ms`)
   }
 
-  async function pause(ms: number): Promise<void> {
+  async function rest(ms: number): Promise<void> {
     beat(ms + BEAT_SLACK_MS)
-    await clock.sleep(ms, signal).catch((error: unknown) => {
-      if (!calledOff(error, signal)) throw error
-    })
+    await pause(clock, ms, signal)
   }
 }
 
