@@ -1,0 +1,88 @@
+/**
+ * One small JSON file that outlives the process: read once at the start, replaced whole at each change, so that a
+ * power cut leaves the old contents or the new ones. Changes that come while one is being written are written together.
+ */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { z } from 'zod'
+import { codeOf, messageOf } from './errors.ts'
+import type { Logger } from './log.ts'
+
+export interface StateFileOptions<T> {
+  /** Its folder is made where it is not there. */
+  readonly file: string
+  /** What a good file holds: one that another version or a fault wrote is not trusted. */
+  readonly contents: z.ZodType<T>
+  /** What the file holds, for the log: `the last levels`. */
+  readonly what: string
+  /** What it means that the file can't be read, for the log: `outputs begin off`. */
+  readonly without: string
+  readonly log: Logger
+}
+
+export class StateFile<T> {
+  readonly #options: StateFileOptions<T>
+  /** Makes the contents of the next write; undefined: nothing waits. */
+  #pending: (() => T) | undefined
+  #writing: Promise<void> | undefined
+  #failed = false
+
+  constructor(options: StateFileOptions<T>) {
+    this.#options = options
+  }
+
+  /** What an earlier run left; undefined where there is nothing, or nothing that can be trusted, which is logged. */
+  async load(): Promise<T | undefined> {
+    const { file, contents } = this.#options
+    try {
+      const { success, data, error } = contents.safeParse(JSON.parse(await readFile(file, 'utf8')))
+      if (success) return data
+      this.#unreadable(error.issues[0]?.message ?? 'unexpected contents')
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') this.#unreadable(messageOf(error))
+    }
+    return undefined
+  }
+
+  /**
+   * Replaces the contents. Resolves when these or later ones are on disk, or could not be written, which is logged
+   * when it begins; never rejects.
+   */
+  save(value: () => T): Promise<void> {
+    this.#pending = value
+    this.#writing ??= this.#write()
+    return this.#writing
+  }
+
+  /** Resolves when nothing waits to be written. */
+  async flush(): Promise<void> {
+    await this.#writing
+  }
+
+  #unreadable(reason: string): void {
+    const { file, what, without, log } = this.#options
+    log.warn({ file, reason }, `${what} can’t be read: ${without}`)
+  }
+
+  async #write(): Promise<void> {
+    const { file, what, log } = this.#options
+    for (let next = this.#take(); next !== undefined; next = this.#take()) {
+      try {
+        await mkdir(dirname(file), { recursive: true })
+        await writeFile(`${file}.new`, JSON.stringify(next()), { flush: true })
+        await rename(`${file}.new`, file)
+        this.#failed = false
+      } catch (error) {
+        if (!this.#failed) log.warn({ file, reason: messageOf(error) }, `${what} can’t be kept`)
+        this.#failed = true
+      }
+    }
+    this.#writing = undefined
+  }
+
+  #take(): (() => T) | undefined {
+    const next = this.#pending
+    this.#pending = undefined
+    return next
+  }
+}
