@@ -42,14 +42,22 @@ export function sensorName({ id, type }: SensorConfig): string {
   return id ?? type
 }
 
+/** What follows from a sensor's configuration: its type or the stand-in, its deadline and its filters, which are new. */
+export function prepare(config: SensorConfig, simulate: boolean) {
+  const registered = sensorTypes[config.type]
+  const type: SensorType = simulate && registered.hardware ? standIn(registered) : registered
+  return {
+    type,
+    name: sensorName(config),
+    timeoutMs: config.timeout ?? type.timeoutMs ?? Math.max(config.interval, SHORTEST_DEFAULT_TIMEOUT_MS),
+    filters: createFilters(filterOptions(type, config.metrics), config.interval),
+  }
+}
+
 /** Runs one sensor until the signal aborts. */
 export async function sense(options: SensingOptions, signal: AbortSignal): Promise<void> {
   const { config, clock, log, root, telemetry, health, publish, store } = options
-  const registered = sensorTypes[config.type]
-  const type: SensorType = options.simulate && registered.hardware ? standIn(registered) : registered
-  const name = sensorName(config)
-  const timeoutMs = config.timeout ?? type.timeoutMs ?? Math.max(config.interval, SHORTEST_DEFAULT_TIMEOUT_MS)
-  const filters = createFilters(filterOptions(type, config.metrics), config.interval)
+  const { type, name, timeoutMs, filters } = prepare(config, options.simulate)
   const state = health.sensor(name, config.id, config.type)
   const tellRejected = createRejectionLog(log, name)
   let seq = 0

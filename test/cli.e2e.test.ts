@@ -129,6 +129,47 @@ describe('sensor-node run', () => {
   })
 })
 
+describe('sensor-node read', () => {
+  const SIMULATED = `mqtt: { url: 'http://nonsense', username: a, password_file: /nope }
+sensors:
+  - { type: simulated, metrics: { temperature: { shape: constant, value: 21.25, offset: 1 } } }
+  - { id: broken, type: simulated, fail_every: 1 }
+gpio: { outputs: [{ pin: 17, initial: on }] }
+`
+
+  it('needs nothing of the broker: prints the values of all sensors, and exits 1 as one failed', async () => {
+    const { code, output } = await runToEnd(['read', '--config', await file('config.yaml', SIMULATED)])
+    expect(code).toBe(1)
+    expect(output).toMatch(/simulated {2}temperature {2}22\.25 °C\n/)
+    expect(output).toMatch(/broken .* failed .* failed on demand/)
+  })
+
+  it('reads the one that is asked for, as JSON, from ./config.yaml, and exits 0', async () => {
+    await file('config.yaml', SIMULATED)
+    const { code, output } = await runToEnd(['read', 'simulated', '--json'], { cwd: folder })
+    expect(code).toBe(0)
+    expect(JSON.parse(output).sensors).toMatchObject([{ type: 'simulated', ok: true, values: { temperature: 22.25 } }])
+  })
+
+  it('exits 1 and names the sensors that there are, where the one that is asked for is not', async () => {
+    const { code, output } = await runToEnd(['read', 'attic', '-c', await file('config.yaml', SIMULATED)])
+    expect([code, output]).toEqual([
+      1,
+      'no sensor attic: the configuration has simulated (the node’s own) and broken\n',
+    ])
+  })
+
+  it('exits 78 with what is wrong elsewhere in the file', async () => {
+    const { code, output } = await runToEnd(['read', '--config', await file('bad.yaml', BAD)])
+    expect(code).toBe(78)
+    expect(output).toContain('5 problems')
+  })
+
+  it('says in its help that it drives no pin', async () => {
+    expect((await runToEnd(['read', '--help'])).output).toMatch(/drives no pin/)
+  })
+})
+
 describe('the command line', () => {
   it.each([
     [['run', '--simulat'], /--simulate/],
@@ -146,7 +187,7 @@ describe('the command line', () => {
     expect(await runToEnd(['--version'])).toEqual({ code: 0, output: `${version}\n` })
     const { code, output } = await runToEnd(['--help'])
     expect(code).toBe(0)
-    for (const command of ['run', 'check', 'demo']) expect(output).toContain(command)
+    for (const command of ['run', 'check', 'read', 'demo']) expect(output).toContain(command)
   })
 })
 

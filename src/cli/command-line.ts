@@ -5,7 +5,13 @@ import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { EXIT } from './exit-code.ts'
 import { packageVersion } from './package.ts'
 import { printProblems } from './problems.ts'
+import type { ReadFlags } from './read.ts'
 import type { RunFlags } from './run.ts'
+
+const READ_HELP = `
+Needs no broker, and drives no pin: outputs and inputs of the configuration are left alone. Filters are the agent's.
+While the service runs, the two share the sensors, and a read of either may fail: stop the service before.
+`
 
 /** Runs what the arguments ask for; the result is the exit code. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
@@ -35,6 +41,19 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .action(async (file: string | undefined) => {
       const { check } = await import('./check.ts')
       code = await check(file)
+    })
+
+  program
+    .command('read')
+    .description('read every sensor once, or one; exits 1 if any failed')
+    .argument('[id]', 'id of the sensor; one without an id is called by its type')
+    .option('-c, --config <file>', 'the configuration; default: ./config.yaml, then /etc/sensor-node/config.yaml')
+    .option('--simulate', 'stand-ins for hardware sensors')
+    .option('--json', 'print JSON')
+    .addHelpText('after', READ_HELP)
+    .action(async (id: string | undefined, flags: ReadFlags) => {
+      const { read } = await import('./read.ts')
+      code = await read(id, flags)
     })
 
   program

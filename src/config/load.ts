@@ -54,6 +54,20 @@ export async function loadConfig(file: string, env: LoadEnv): Promise<Loaded> {
   return { config: { ...config, mqtt }, warnings: inFileOrder(all), file }
 }
 
+/**
+ * Reads a configuration for what needs no broker: whatever is wrong below `mqtt`, a file or variable that is not to be
+ * had here included, is left aside, and `mqtt` of the result is not to be used.
+ *
+ * @throws ConfigError with all other problems at once, in the order of the file
+ */
+export async function loadWithoutBroker(file: string, env: LoadEnv): Promise<Loaded> {
+  const { config, problems, warnings } = parseConfig(await readText(file), file, env)
+  const others = ({ path }: Problem): boolean => path !== 'mqtt' && !path.startsWith('mqtt.')
+  const serious = problems.filter(others)
+  if (config === undefined || serious.length > 0) throw new ConfigError(file, config === undefined ? problems : serious)
+  return { config, warnings: warnings.filter(others), file }
+}
+
 /** The part of loading that touches no file: `file` gives the folder that relative paths begin at. */
 export function parseConfig(text: string, file: string, { env, hostname }: LoadEnv): Parsed {
   const { root, problems: ofYaml } = readDocument(text)

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { loadConfig, parseConfig } from '../../src/config/load.ts'
+import { loadConfig, loadWithoutBroker, parseConfig } from '../../src/config/load.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { asOrdinaryUser } from './ordinary-user.ts'
 
@@ -196,5 +196,26 @@ outbox: { max_records: 5000 }
       metrics: { temperature: { shape: 'sine', period: 60_000, digits: 2 } },
     })
     expect(config.gpio.outputs[1]).toMatchObject({ max_on: 600_000, on_disconnect: { state: 'off', after: 60_000 } })
+  })
+})
+
+describe('a configuration without a broker', () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: that is how the file writes it
+  const BROKER = 'mqtt: { url: "ftp://x", username: u, password: "${NOPE}", colour: red }\n'
+
+  it('loads, whatever is wrong below mqtt', async () => {
+    await writeFile(file, `${BROKER}sensors: [{ type: system }]\n`)
+    expect((await loadWithoutBroker(file, ENV)).config.sensors).toMatchObject([{ type: 'system' }])
+    await writeFile(file, 'mqtt: { username: u, password_file: /nope }\nsensors: [{ type: system }]\n')
+    expect((await loadWithoutBroker(file, ENV)).warnings).toEqual([])
+    await writeFile(file, 'mqtt: 5\nsensors: [{ type: system }]\n')
+    expect((await loadWithoutBroker(file, ENV)).config.sensors).toHaveLength(1)
+  })
+
+  it('is refused for what is wrong elsewhere, and for that alone', async () => {
+    await writeFile(file, `${BROKER}sensors: [{ type: sistem }]\n`)
+    const error = await loadWithoutBroker(file, ENV).catch((thrown: unknown) => thrown)
+    if (!(error instanceof ConfigError)) throw new Error(`expected a ConfigError, got ${String(error)}`)
+    expect(error.problems.map(({ path }) => path)).toEqual(['sensors[0].type'])
   })
 })
