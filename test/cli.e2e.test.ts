@@ -170,6 +170,28 @@ gpio: { outputs: [{ pin: 17, initial: on }] }
   })
 })
 
+describe('sensor-node scan', () => {
+  it('shows what there is, needs no configuration, and ends with one that sensor-node check finds good', async () => {
+    const { code, output } = await runToEnd(['scan'], { cwd: folder })
+    expect(code).toBe(0)
+    for (const part of ['GPIO', 'I2C', 'Groups']) expect(output).toContain(`\n${part}\n`)
+    const path = await file('found.yaml', output.slice(output.indexOf('\nsensors:')))
+    expect(await runToEnd(['check', path])).toMatchObject({ code: 0 })
+  })
+
+  it('is JSON for machines', async () => {
+    const { code, output } = await runToEnd(['scan', '--json', '--bus', '1'])
+    expect(code).toBe(0)
+    expect(JSON.parse(output)).toMatchObject({ access: { user: expect.any(String) }, config: expect.any(String) })
+  })
+
+  it('says in its help that it writes to nothing, and refuses a bus that is none', async () => {
+    expect((await runToEnd(['scan', '--help'])).output).toMatch(/No pin is driven and nothing is written to any chip/)
+    const { code, output } = await runToEnd(['scan', '--bus', 'i2c-1'])
+    expect([code, output]).toEqual([1, expect.stringContaining('1 for /dev/i2c-1')])
+  })
+})
+
 describe('the command line', () => {
   it.each([
     [['run', '--simulat'], /--simulate/],
@@ -187,7 +209,7 @@ describe('the command line', () => {
     expect(await runToEnd(['--version'])).toEqual({ code: 0, output: `${version}\n` })
     const { code, output } = await runToEnd(['--help'])
     expect(code).toBe(0)
-    for (const command of ['run', 'check', 'read', 'demo']) expect(output).toContain(command)
+    for (const command of ['run', 'check', 'read', 'scan', 'demo']) expect(output).toContain(command)
   })
 })
 

@@ -1,5 +1,5 @@
 /** The command line: subcommands, options, help. Each subcommand is a file beside this one, loaded when it is called. */
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { ConfigError } from '../errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { EXIT } from './exit-code.ts'
@@ -7,10 +7,18 @@ import { packageVersion } from './package.ts'
 import { printProblems } from './problems.ts'
 import type { ReadFlags } from './read.ts'
 import type { RunFlags } from './run.ts'
+import type { ScanFlags } from './scan.ts'
 
 const READ_HELP = `
 Needs no broker, and drives no pin: outputs and inputs of the configuration are left alone. Filters are the agent's.
 While the service runs, the two share the sensors, and a read of either may fail: stop the service before.
+`
+
+const SCAN_HELP = `
+No pin is driven and nothing is written to any chip: an I2C address is asked by reading one byte, and one that a driver of
+the kernel holds is not touched. What a chip is, is guessed by its address; sensor-node read finds out. Chips that have
+nothing to say before a measurement (SHT3x, SHT4x, HTU21D, Si7021) show themselves only with --quick, which sends them
+their address and no byte. While the service runs, a probe may cost it one read. Needs no configuration and no broker.
 `
 
 /** Runs what the arguments ask for; the result is the exit code. */
@@ -57,6 +65,23 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     })
 
   program
+    .command('scan')
+    .description('show what this machine has: pins, buses, chips, sensors; and a configuration for it')
+    .addOption(
+      new Option(
+        '--bus <number...>',
+        'the I2C buses to ask; default: all that are not for displays or the mainboard',
+      ).argParser((text: string, before: readonly number[] | undefined) => [...(before ?? []), busNumber(text)]),
+    )
+    .option('--quick', 'ask SHT3x, SHT4x, HTU21D and Si7021, too: an empty write to 0x40, 0x44, 0x45 and 0x46')
+    .option('--json', 'print JSON')
+    .addHelpText('after', SCAN_HELP)
+    .action(async (flags: ScanFlags) => {
+      const { scan } = await import('./scan.ts')
+      code = await scan(flags)
+    })
+
+  program
     .command('demo')
     .description('try it without a Pi or a broker: simulated hardware, a broker of its own on loopback')
     .addOption(logLevel('warn'))
@@ -79,4 +104,9 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 
 function logLevel(byDefault: LogLevel): Option {
   return new Option('--log-level <level>', 'the lowest level that is logged').choices(LOG_LEVELS).default(byDefault)
+}
+
+function busNumber(text: string): number {
+  if (/^\d{1,3}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be the number of an I2C bus: 1 for /dev/i2c-1.')
 }

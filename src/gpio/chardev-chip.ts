@@ -49,8 +49,8 @@ export function describe({ path, label, lines }: Pick<Chip, 'path' | 'label' | '
   return `${path} (${label}, ${lines} lines)`
 }
 
-/** Undefined where it went away meanwhile, or is no GPIO chip at all. @throws the kernel's error */
-function openChip(kernel: Kernel, path: string): Chip | undefined {
+/** To be closed by the caller. Undefined where it went away meanwhile, or is no GPIO chip at all. @throws the kernel's error */
+export function openChip(kernel: Kernel, path: string): Chip | undefined {
   let fd: number | undefined
   try {
     fd = kernel.open(path)

@@ -155,7 +155,8 @@ function request(kernel: Kernel, chip: Chip, line: number, setup: LineSetup): Ch
   return new ChardevLine(kernel, line, decodeLineFd(bytes))
 }
 
-function lineInfo(kernel: Kernel, chip: Chip, line: number): LineInfo {
+/** What the kernel tells of a line to anybody; it touches nothing. @throws the kernel's error, unwrapped */
+export function lineInfo(kernel: Kernel, chip: Chip, line: number): LineInfo {
   const bytes = encodeLineQuestion(line)
   kernel.ioctl(chip.fd, GET_LINEINFO, bytes)
   return decodeLineInfo(bytes)

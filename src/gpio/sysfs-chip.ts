@@ -42,7 +42,8 @@ export async function findHeaderChip(sysfs: Sysfs): Promise<Chip> {
   return chip
 }
 
-async function listChips(sysfs: Sysfs): Promise<Chip[]> {
+/** All chips that sysfs has, in the order of their numbers. @throws GpioError where it has none to list */
+export async function listChips(sysfs: Sysfs): Promise<Chip[]> {
   const folder = gpioFolder(sysfs)
   try {
     const names = await sysfs.files.readdir(folder)

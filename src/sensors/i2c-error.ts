@@ -70,8 +70,13 @@ function enabling(bus: number): string {
     : 'i2cdetect -l lists the buses that there are; the header has bus 1, others need a dtoverlay in config.txt'
 }
 
+/** Whether nobody acknowledged, whichever way the bus's driver has to say so. */
+export function isSilence(thrown: unknown): boolean {
+  return [EREMOTEIO, ENXIO, ENODEV].includes(errnoOf(thrown) ?? 0)
+}
+
 /** Positive errno: node:fs gives it negative, i2c-bus's own addon positive. */
-function errnoOf(thrown: unknown): number | undefined {
+export function errnoOf(thrown: unknown): number | undefined {
   if (typeof thrown !== 'object' || thrown === null || !('errno' in thrown)) return undefined
   return typeof thrown.errno === 'number' ? Math.abs(thrown.errno) : undefined
 }

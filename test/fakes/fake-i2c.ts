@@ -22,7 +22,8 @@ export interface FakeRegisters {
 export interface Transfer {
   readonly bus: number
   readonly address: number
-  readonly kind: 'read' | 'write' | 'probe'
+  /** `quick`: the address with the write bit, and no byte. */
+  readonly kind: 'read' | 'write' | 'probe' | 'quick'
   /** The first byte to the chip: its register, or the first of a command. */
   readonly register?: number
   /** Bytes of a block. */
@@ -103,6 +104,9 @@ export class FakeI2c {
       readByte: async (address: number, register: number) =>
         (await transfer({ address, kind: 'read', register }, [register], 1)).readUInt8(0),
       receiveByte: async (address: number) => (await transfer({ address, kind: 'probe' }, [], 1)).readUInt8(0),
+      writeQuick: async (address: number, _bit: number) => {
+        await transfer({ address, kind: 'quick' }, [])
+      },
       writeByte: async (address: number, register: number, value: number) => {
         await transfer({ address, kind: 'write', register, value }, [register, value])
       },
