@@ -27,7 +27,41 @@ describeWith(['shellcheck'], 'every shell script', () => {
   })
 })
 
+/** Of 10, which is a service without any protection; counted by systemd 252. */
+const MOST_EXPOSED = 1.5
+
 describeWith(['systemd-analyze'], 'the unit', () => {
+  const security = async (...options: string[]): Promise<string> => {
+    const { stdout } = await run('systemd-analyze', [
+      'security',
+      '--offline=true',
+      ...options,
+      path('deploy/sensor-node.service'),
+    ])
+    return stdout
+  }
+
+  it('leaves an exposure of 1.5 or less, by the count of systemd', async () => {
+    const exposure = /Overall exposure level for sensor-node\.service: ([\d.]+)/.exec(await security('--no-pager'))?.[1]
+    expect(Number(exposure)).toBeLessThanOrEqual(MOST_EXPOSED)
+  })
+
+  it('leaves nothing open that the README does not give a reason for', async () => {
+    const settings: { set: boolean; json_field: string; exposure: string | null }[] = JSON.parse(
+      await security('--json=short'),
+    )
+    const open = settings.filter(({ set, exposure }) => !set && Number(exposure) > 0)
+    expect(open.length).toBeGreaterThan(5)
+    const readme = await readFile(path('README.md'), 'utf8')
+    const rows = readme.slice(readme.indexOf('| left open |'), readme.indexOf('\n\n', readme.indexOf('| left open |')))
+    for (const { json_field: field } of open) {
+      // As RestrictAddressFamilies_AF_INET_INET6, RootDirectoryOrRootImage.
+      const [setting = '', family] = field.replace('OrRootImage', '').split(/_(AF_[A-Z]+)/)
+      expect(rows).toContain(`\`${setting}=\``)
+      if (family !== undefined) expect(rows).toContain(`\`${family}\``)
+    }
+  })
+
   it('satisfies systemd', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sensor-node-unit-'))
     try {

@@ -172,7 +172,7 @@ make_image() {
   "$here/run-vm.sh" --image "$image" --make-snapshot
 }
 
-# gpio-sim and irq_sim, which Debian does not build, and our BME280. What is changed in the kernel's two files:
+# gpio-sim and irq_sim, which Debian does not build, our BME280 and our gpiomem. What is changed in the kernel's two files:
 compile_modules() {
   local out=$1
   cp "$cache/ksrc/drivers/gpio/gpio-sim.c" "$cache/ksrc/kernel/irq/irq_sim.c" "$here"/sim/* "$out"
@@ -184,7 +184,7 @@ compile_modules() {
   if ! grep -q 'gc->base = force_base' "$out/gpio-sim.c" || ! grep -q 'module_param(force_base' "$out/gpio-sim.c"; then
     fail 'gpio-sim.c of this kernel looks different: the changes of build-image.sh do not fit'
   fi
-  printf 'obj-m := irq_sim.o gpio-sim.o i2c-bme280-sim.o\n' >"$out/Kbuild"
+  printf 'obj-m := irq_sim.o gpio-sim.o i2c-bme280-sim.o gpiomem-sim.o\n' >"$out/Kbuild"
   # Without type information for BPF, which needs one tool more.
   make -s -C "$cache/hdr/usr/src/linux-headers-$version" M="$out" CONFIG_DEBUG_INFO_BTF_MODULES= modules \
     >"$out/build.log" 2>&1 || { cat "$out/build.log" >&2 && exit 1; }
