@@ -23,7 +23,13 @@ const PATIENCE_MS = 10_000
 /** Connects and subscribes to everything. */
 export async function observe(
   url: string,
-  options: { readonly protocolVersion?: 4 | 5; readonly username?: string; readonly password?: string } = {},
+  options: {
+    readonly protocolVersion?: 4 | 5
+    readonly username?: string
+    readonly password?: string
+    /** Certificate of the authority that signed the broker's, PEM. */
+    readonly ca?: string
+  } = {},
 ): Promise<Observer> {
   const client = await mqtt.connectAsync(url, { protocolVersion: 5, reconnectPeriod: 100, ...options })
   const seen: Seen[] = []

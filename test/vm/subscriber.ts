@@ -16,13 +16,29 @@ export interface Subscriber {
   end(): Promise<void>
 }
 
+interface Knock {
+  readonly topic: string
+  /** Of mosquitto_pub. */
+  readonly options: readonly string[]
+}
+
 /** For a machine that has other things to do, too: far more than anything takes. */
 const PATIENCE_MS = 90_000
 
-/** Resolves when the broker has confirmed the subscription. */
-export async function subscribe(): Promise<Subscriber> {
-  const marker = `test/subscribed/${Date.now()}`
-  const child = spawn('mosquitto_sub', ['-t', '#', '-F', '%r %t %p'], { stdio: ['ignore', 'pipe', 'inherit'] })
+/**
+ * Resolves when the broker has confirmed the subscription.
+ *
+ * @param options of mosquitto_sub: which broker, and as whom
+ * @param knock publishes on a topic that the test has no other use for, until that has made the round
+ */
+export async function subscribe(
+  options: readonly string[] = [],
+  knock: Knock = { topic: `test/subscribed/${Date.now()}`, options: [] },
+): Promise<Subscriber> {
+  const marker = knock.topic
+  const child = spawn('mosquitto_sub', [...options, '-t', '#', '-F', '%r %t %p'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const messages: Message[] = []
   const looking = new Set<(message: Message) => void>()
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
@@ -49,7 +65,7 @@ export async function subscribe(): Promise<Subscriber> {
     })
   // Nothing tells that mosquitto_sub is subscribed, but what it hears.
   const heard = next(({ topic }) => topic === marker, marker)
-  const knocking = setInterval(() => publish(marker, ''), 200)
+  const knocking = setInterval(() => publish(marker, '', ...knock.options), 200)
   try {
     await heard
   } finally {
