@@ -47,6 +47,13 @@ export const CONNECT_TIMEOUT_MS = 10_000
 const DEFAULT_WINDOW = 20
 
 /**
+ * The largest packet that the broker may send us, bytes (MQTT 5.0, section 3.1.2.11.4). What is larger the broker keeps
+ * to itself; without the limit, a message of 256 MB would be taken in whole. Far above any command, so that one that is
+ * merely too long is still answered with the reason. MQTT 3.1.1 has no such word.
+ */
+const LARGEST_PACKET = 2 * 1024 * 1024
+
+/**
  * Opens a connection.
  *
  * @throws ConnectionError; on abort the signal's reason
@@ -154,6 +161,7 @@ function clientOptions({ config, protocol, password, will }: ConnectOptions): IC
     resubscribe: false,
     queueQoSZero: false,
     timerVariant: 'native',
+    ...(protocol === 5 ? { properties: { maximumPacketSize: LARGEST_PACKET } } : {}),
     ...(config.username === undefined ? {} : { username: config.username }),
     ...(password === undefined ? {} : { password }),
     will: { topic: will.topic, payload: Buffer.from(will.payload), qos: will.qos, retain: will.retain },

@@ -123,6 +123,20 @@ describe('the layers', () => {
     expect(inside).toEqual(Object.keys(exceptions))
   })
 
+  it('no text is ever run: programs are started without a shell, by two files', () => {
+    const starting = files.filter((file) => /child_process/.test(sources.get(file) ?? ''))
+    expect(starting).toEqual(['sensors/dht-run.ts', 'systemd.ts'])
+    for (const file of starting) {
+      const names = /import \{([^}]+)\} from 'node:child_process'/.exec(sources.get(file) ?? '')?.[1]?.split(',') ?? []
+      // `exec` would have a shell read its argument.
+      expect(['execFile', 'fork', 'type ChildProcess']).toEqual(
+        expect.arrayContaining(names.map((name) => name.trim())),
+      )
+      expect(sources.get(file)).not.toMatch(/\bshell:/)
+    }
+    expect(files.filter((file) => /\beval\(|\bnew Function\b|'node:vm'/.test(sources.get(file) ?? ''))).toEqual([])
+  })
+
   it('every file is reached from the entry', () => {
     const exceptions: Record<string, string> = { 'config/reference.ts': 'makes the tables of the README' }
     const reached = loadedWith('main.ts', () => true)
