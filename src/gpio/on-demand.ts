@@ -39,11 +39,13 @@ export class GpioOnDemand implements Gpio {
 
   async input(line: number, options: InputOptions): Promise<Input> {
     const gpio = await this.#get()
+    this.#demandOpen() // it may have been closed while the backend was made
     return gpio.input(line, options)
   }
 
   async output(line: number, options: OutputOptions): Promise<Output> {
     const gpio = await this.#get()
+    this.#demandOpen()
     return gpio.output(line, options)
   }
 
@@ -53,14 +55,18 @@ export class GpioOnDemand implements Gpio {
     await gpio?.close()
   }
 
-  #get(): Promise<Gpio> {
-    if (this.#closed) return Promise.reject(new Error('the GPIO backend was closed'))
+  async #get(): Promise<Gpio> {
+    this.#demandOpen()
     const making = this.#gpio ?? this.#make()
     this.#gpio = making
     making.catch(() => {
       if (this.#gpio === making) this.#gpio = undefined // whoever asked gets the error; the next one tries again
     })
-    return making
+    return await making
+  }
+
+  #demandOpen(): void {
+    if (this.#closed) throw new Error('the GPIO backend was closed')
   }
 
   async #make(): Promise<Gpio> {

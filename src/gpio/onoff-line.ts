@@ -125,6 +125,7 @@ export async function openLine(driver: OnoffDriver, line: number, wish: Wish, si
     if (wish.direction === 'out' && before.edge !== 'none') {
       await sysfs.files.writeFile(attributePath(sysfs, pin, 'edge'), 'none')
     }
+    signal.throwIfAborted() // the wire moves in the next line, and not after a close
     // onoff sets active_low before the direction: that alone moves no wire, it only renames the levels.
     onoff = new Onoff(pin.number, plan.direction, wish.direction === 'in' ? 'both' : 'none', {
       activeLow: wish.activeLow,

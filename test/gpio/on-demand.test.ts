@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { GpioError } from '../../src/errors.ts'
 import type { Gpio } from '../../src/gpio/gpio.ts'
-import { createMockGpio } from '../../src/gpio/mock.ts'
+import { createMockGpio, type MockBoard } from '../../src/gpio/mock.ts'
 import { GpioOnDemand } from '../../src/gpio/on-demand.ts'
 import { silentLog } from '../../src/log.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
@@ -12,7 +12,7 @@ const OUTPUT = { initial: 0, activeLow: false } as const
 
 function setUp(failures = 0) {
   const { log, lines } = recordLog()
-  const made: Gpio[] = []
+  const made: MockBoard[] = []
   let left = failures
   const choose = async () => {
     const create = async (): Promise<Gpio> => {
@@ -68,5 +68,13 @@ describe('a backend on demand', () => {
       expect(made.length).toBe(first ? 1 : 0)
       for (const board of made) expect(await kindOf(board.output(19, OUTPUT))).toBe('misuse')
     }
+  })
+
+  it('opens no line that waited for the backend when it was closed', async () => {
+    const { gpio, made } = setUp()
+    const opening = gpio.output(17, OUTPUT)
+    await Promise.all([gpio.close(), expect(opening).rejects.toThrow('closed')])
+    expect(made.length).toBe(1)
+    for (const board of made) expect(board.history(17)).toEqual([])
   })
 })
