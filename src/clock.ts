@@ -5,7 +5,10 @@
 export interface Clock {
   /** Wall clock, milliseconds since 1970 in UTC. May jump. */
   now(): number
-  /** Milliseconds since an arbitrary start; never goes back, not changed by setting the clock. */
+  /**
+   * Milliseconds since a start that all processes of one boot share (CLOCK_MONOTONIC); never goes back, not changed by
+   * setting the clock. Comparable with what an earlier process wrote down, as long as the boot is the same.
+   */
   monotonic(): number
   /** Resolves after `ms` on the monotonic clock (0 and below: in a later turn). Rejects with the signal's reason on abort. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
@@ -16,19 +19,18 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  monotonic,
   sleep(ms, signal) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
         reject(signal.reason)
         return
       }
-      const end = performance.now() + ms
-      const wait = (): NodeJS.Timeout =>
-        setTimeout(step, Math.min(Math.max(0, end - performance.now()), LONGEST_TIMEOUT_MS))
+      const end = monotonic() + ms
+      const wait = (): NodeJS.Timeout => setTimeout(step, Math.min(Math.max(0, end - monotonic()), LONGEST_TIMEOUT_MS))
       // Node's timers may fire a fraction of a millisecond early; we never do.
       const step = (): void => {
-        if (performance.now() < end) {
+        if (monotonic() < end) {
           timer = wait()
           return
         }
@@ -43,6 +45,12 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', abort, { once: true })
     })
   },
+}
+
+/** Not `performance.now()`, which counts from the start of the process. */
+function monotonic(): number {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1000 + nanoseconds / 1e6
 }
 
 /** True where `thrown` is the reason of an aborted `signal`: the wait was called off, nothing failed. */

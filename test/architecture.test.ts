@@ -114,6 +114,7 @@ describe('the layers', () => {
   it('only the edge touches the process', () => {
     const exceptions: Record<string, string> = {
       'birth.ts': 'process.version, for the birth message',
+      'clock.ts': 'process.hrtime, the one clock that all processes of a boot share',
       'health.ts': 'process.memoryUsage, for the report',
       'optional.ts': 'process.version, for the reason why an addon does not load',
       'sensors/dht-child.ts': 'is a program of its own',

@@ -28,12 +28,12 @@ export async function createWorld(config: Config, log: Logger, simulate: boolean
 }
 
 async function createGpio(config: Config, log: Logger, simulate: boolean): Promise<Gpio> {
-  const { backend, outputs, inputs } = config.gpio
+  const { backend, outputs, inputs, mock_history: history } = config.gpio
   const pins = outputs.length + inputs.length
   if (simulate || backend === 'mock' || pins === 0) {
     const { createMockGpio } = await import('../gpio/mock.ts')
     if (pins > 0) log.info({ backend: 'mock' }, 'pins are simulated: a board in memory')
-    return createMockGpio({ clock: systemClock, log })
+    return createMockGpio({ clock: systemClock, log, history })
   }
   return new GpioOnDemand(backend, () => chooseBackend({ backend, clock: systemClock, log }), log)
 }

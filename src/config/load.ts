@@ -93,9 +93,11 @@ export function parseConfig(text: string, file: string, { env, hostname }: LoadE
 
 function complete(parsed: ParsedConfig, id: string, folder: string): Config {
   const { sensors, devices, gpio, alerts } = parsed.topics
+  const { mock_history: history } = parsed.gpio
   return {
     ...parsed,
     node: { id },
+    gpio: { ...parsed.gpio, ...(history === undefined ? {} : { mock_history: resolve(folder, history) }) },
     mqtt: { ...absolutePaths(parsed.mqtt, folder), client_id: parsed.mqtt.client_id ?? `sensor-node-${id}` },
     sensors: parsed.sensors as readonly SensorConfig[], // each as its own type's schema yields it
     topics: {

@@ -133,6 +133,11 @@ const gpio = section({
     .describe(
       '`onoff` for the real pins by sysfs, `chardev` for the same by the character device, `auto` for the first of these two that this machine has, `mock` for a board in memory.',
     ),
+  mock_history: text
+    .optional()
+    .describe(
+      'For tests with the board in memory: a file that every change of a line is appended to, as JSON. A process that finds it goes on with the outputs as they are there.',
+    ),
   outputs: list(output).default([]).describe('Pins that commands drive.'),
   inputs: list(input).default([]).describe('Pins that are read.'),
 })

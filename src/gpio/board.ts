@@ -5,14 +5,7 @@
 import type { Clock } from '../clock.ts'
 import { GpioError } from '../errors.ts'
 import { FIRST_PIN, LAST_PIN, type Level } from './gpio.ts'
-
-/** One change of a wire: what it is from `at` on. */
-export interface Move {
-  /** Milliseconds on the monotonic clock. */
-  readonly at: number
-  readonly direction: 'in' | 'out'
-  readonly level: Level
-}
+import { appendHistory, type Entry, type Move, readHistory } from './mock-history.ts'
 
 /** GPIO0 to GPIO8 are pulled up at reset, the others down (BCM2835 ARM Peripherals, table 6-31). */
 const LAST_PULLED_UP = 8
@@ -36,9 +29,12 @@ interface Wire {
 export class Board {
   readonly #clock: Clock
   readonly #wires: readonly Wire[]
+  readonly #history: string | undefined
 
-  constructor(clock: Clock) {
+  /** @param history the file that every change is appended to  @throws GpioError where it can't be read */
+  constructor(clock: Clock, history?: string) {
     this.#clock = clock
+    this.#history = history
     this.#wires = Array.from({ length: LAST_PIN - FIRST_PIN + 1 }, (_, index) => ({
       direction: 'in',
       latch: 0,
@@ -49,6 +45,7 @@ export class Board {
       pull: FIRST_PIN + index <= LAST_PULLED_UP ? 1 : 0,
       moves: [],
     }))
+    if (history !== undefined) this.#resume(readHistory(history))
   }
 
   direction(line: number): 'in' | 'out' {
@@ -131,13 +128,28 @@ export class Board {
   }
 
   #change(wire: Wire, change: () => void): void {
-    const before = { direction: wire.direction, level: levelOf(wire) }
+    const before = { ...wire, level: levelOf(wire) }
     change()
     const now = { direction: wire.direction, level: levelOf(wire) }
     if (now.direction === before.direction && now.level === before.level) return
-    wire.moves.push({ at: this.#clock.monotonic(), ...now })
+    const move = { at: this.#clock.monotonic(), ...now }
+    try {
+      if (this.#history !== undefined)
+        appendHistory(this.#history, { line: this.#wires.indexOf(wire) + FIRST_PIN, ...move })
+    } catch (error) {
+      const { direction, latch, outside, pull } = before
+      Object.assign(wire, { direction, latch, outside, pull }) // what is not on record has not happened
+      throw error
+    }
+    wire.moves.push(move)
     if (wire.moves.length > MOVES_KEPT) wire.moves.shift()
     if (now.level !== before.level && wire.failure === undefined) wire.watcher?.(now.level)
+  }
+
+  /** Outputs are driven as the process before this one left them; a boot in between has let them go. */
+  #resume(entries: readonly Entry[]): void {
+    if ((entries.at(-1)?.at ?? 0) > this.#clock.monotonic()) return
+    for (const { line, direction, level } of entries) Object.assign(this.#wire(line), { direction, latch: level })
   }
 
   /** @throws GpioError outside the header */

@@ -6,15 +6,18 @@
 import type { Clock } from '../clock.ts'
 import { GpioError } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { Board, type Move } from './board.ts'
+import { Board } from './board.ts'
 import { Claims, type Use } from './claims.ts'
 import { Debounce } from './debounce.ts'
 import type { Gpio, Input, InputOptions, Level, Output, OutputOptions } from './gpio.ts'
+import type { Move } from './mock-history.ts'
 import { across } from './wire.ts'
 
 export interface MockGpioOptions {
   readonly clock: Clock
   readonly log: Logger
+  /** A file that every change of a wire is appended to, and that the board goes on from. */
+  readonly history?: string | undefined
 }
 
 /** The backend, and the other side of its wires. Levels of the board's side are the wire's, never logical. */
@@ -32,9 +35,9 @@ export interface MockBoard extends Gpio {
   restart(): MockBoard
 }
 
-/** A new board: nothing claimed, nothing connected, every line an input at its pull. */
+/** A new board: nothing claimed, nothing connected, every line an input at its pull. @throws GpioError: no history */
 export function createMockGpio(options: MockGpioOptions): MockBoard {
-  return new Mock(options, new Board(options.clock))
+  return new Mock(options, new Board(options.clock, options.history))
 }
 
 class Mock implements MockBoard {
