@@ -6,6 +6,7 @@ import { randomInt } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { join } from 'node:path'
 import { createBirth } from './birth.ts'
+import { readBootId } from './boot.ts'
 import { type Clock, calledOff } from './clock.ts'
 import type { Config } from './config/schema.ts'
 import { LATE, withDeadline } from './deadline.ts'
@@ -17,6 +18,7 @@ import { LastLevels } from './last-levels.ts'
 import type { Logger } from './log.ts'
 import { Mqtt } from './mqtt.ts'
 import { Outbox } from './outbox.ts'
+import { OutputTimes } from './output-times.ts'
 import { Outputs } from './outputs.ts'
 import { repeat } from './repeat.ts'
 import { createRouter } from './router.ts'
@@ -41,6 +43,8 @@ export interface World {
   readonly password: () => Promise<string | undefined>
   /** Where state survives a restart; undefined: nowhere. */
   readonly stateFolder: string | undefined
+  /** Where state survives a restart of the service, and no boot; undefined: nowhere. */
+  readonly runtimeFolder: string | undefined
   /** Between 0 and 1; for the jitter of reconnecting. */
   readonly random: () => number
   /** Id of this start; default: made at random. */
@@ -75,6 +79,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     config.gpio.outputs.filter(({ initial }) => initial === 'last').map(({ pin }) => pin),
     log,
   )
+  const times = new OutputTimes({ folder: world.runtimeFolder, outputs: config.gpio.outputs, log })
   const outbox = new Outbox({
     maxRecords: config.outbox.max_records,
     onOverflow: () =>
@@ -106,6 +111,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     clock,
     log,
     last,
+    times,
     onState: onPinState,
     onFault: onPinFault,
   })
@@ -151,6 +157,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
 
   // Pins first: an output must have its level before the sensors and the broker take their time.
   await last.load()
+  await times.load(await readBootId(root))
   const inputs = { pins: config.gpio.inputs, gpio, clock, log, onState: onPinState, onFault: onPinFault }
   for (const open of [() => outputs.open(signal), () => openInputs(inputs, signal)]) {
     const opened = await withDeadline(open, PINS_DEADLINE_MS, clock, signal).catch((error: unknown) => {
@@ -220,6 +227,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   await mqtt.close(telemetry.status('offline'), LAST_WORDS)
   const release = async (): Promise<void> => {
     await last.flush()
+    await times.flush()
     await gpio.close()
   }
   if ((await withDeadline(release, RELEASE_DEADLINE_MS, clock)) === LATE)

@@ -34,7 +34,16 @@ async function start(pins: string, stuck: (board: MockBoard) => Partial<Gpio>) {
   const ended = runAgent(
     config,
     {
-      ...{ clock, gpio, log, root: '/nowhere', simulate: false, version: '0', stateFolder: undefined },
+      ...{
+        clock,
+        gpio,
+        log,
+        root: '/nowhere',
+        simulate: false,
+        version: '0',
+        stateFolder: undefined,
+        runtimeFolder: undefined,
+      },
       notifier: createNotifier({ env: {}, pid: 1, clock, log }),
       password: async () => undefined,
       random: Math.random,

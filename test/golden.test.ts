@@ -82,6 +82,7 @@ it('publishes a whole day exactly as the golden file says', async () => {
         version: '0',
         password: async () => undefined,
         stateFolder: undefined,
+        runtimeFolder: undefined,
         random: () => 0,
         run: 'k3f9',
         onReady(agent) {

@@ -6,7 +6,7 @@ import { createMockGpio } from '../src/gpio/mock.ts'
 import { LastLevels } from '../src/last-levels.ts'
 import { Outputs } from '../src/outputs.ts'
 import { FakeClock, settled } from './fakes/fake-clock.ts'
-import { broken, off, on, openOutput, PIN, toggle } from './fakes/output-bench.ts'
+import { broken, nothingKept, off, on, openOutput, ordinary, PIN, toggle } from './fakes/output-bench.ts'
 import { recordLog } from './fakes/recording-log.ts'
 import { createStallingGpio } from './fakes/stalling-gpio.ts'
 
@@ -265,13 +265,22 @@ describe('the end', () => {
       output: (line, options) => gate.then(() => board.output(line, options)),
       close: () => board.close(),
     }
-    const pins = [{ pin: PIN, active_low: false, initial: 'on', on_exit: 'off' }] satisfies OutputConfig[]
+    const pins: OutputConfig[] = [{ ...ordinary(PIN), initial: 'on' }]
     const last = new LastLevels(undefined, [], log)
-    const outputs = new Outputs({ pins, gpio, clock, log, last, onState: () => {}, onFault: () => {} })
+    const outputs = new Outputs({
+      pins,
+      gpio,
+      clock,
+      log,
+      last,
+      times: nothingKept(log),
+      onState: () => {},
+      onFault: () => {},
+    })
     const opened = outputs.open(new AbortController().signal)
-    await outputs.exit()
+    const ended = outputs.exit()
     open()
-    await opened
+    await Promise.all([opened, ended])
     expect(board.physical(PIN)).toBe(0)
     expect(clock.sleeping).toBe(0)
   })
@@ -297,11 +306,18 @@ describe('the end', () => {
     const { log, told } = recordLog()
     const board = createMockGpio({ clock, log })
     const gpio = createStallingGpio(board)
-    const pins = [17, 22, 23].map(
-      (pin) => ({ pin, active_low: false, initial: 'off', on_exit: 'on' }) satisfies OutputConfig,
-    )
+    const pins = [17, 22, 23].map((pin): OutputConfig => ({ ...ordinary(pin), on_exit: 'on' }))
     const last = new LastLevels(undefined, [], log)
-    const outputs = new Outputs({ pins, gpio, clock, log, last, onState: () => {}, onFault: () => {} })
+    const outputs = new Outputs({
+      pins,
+      gpio,
+      clock,
+      log,
+      last,
+      times: nothingKept(log),
+      onState: () => {},
+      onFault: () => {},
+    })
     await outputs.open(new AbortController().signal)
     gpio.stall(17)
     board.fail(22, broken)

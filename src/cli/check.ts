@@ -58,7 +58,7 @@ export function describe(config: Config): string {
     ...config.gpio.outputs.map((output) => [
       String(output.pin),
       output.name ?? '',
-      `output, ${output.initial} at start, ${output.on_exit} at the end`,
+      `output, ${output.initial} at start, ${output.on_exit} at the end${output.interlock === undefined ? '' : `, interlock ${output.interlock}`}`,
       Object.values(telemetry.pinTopics(output.pin, 'output')).join('  '),
     ]),
     ...config.gpio.inputs.map((input) => [

@@ -23,6 +23,7 @@ export async function createWorld(config: Config, log: Logger, simulate: boolean
     password: () => readPassword(config.mqtt),
     // systemd gives a list with colons where a unit names several folders; ours names one.
     stateFolder: process.env.STATE_DIRECTORY?.split(':')[0],
+    runtimeFolder: process.env.RUNTIME_DIRECTORY?.split(':')[0],
     random: Math.random,
   }
 }

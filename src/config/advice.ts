@@ -2,6 +2,7 @@
 import { BlockList, isIPv6 } from 'node:net'
 import type { Problem } from '../errors.ts'
 import { good, pulls } from './conflicts.ts'
+import { loneInterlocks } from './interlock-conflicts.ts'
 import type { ParsedConfig } from './schema.ts'
 import { type ConfigNode, entry, items, problemAt } from './tree.ts'
 
@@ -20,8 +21,9 @@ export function isLoopback(url: string): boolean {
 }
 
 /** `nodeId` is the id that the topics have. */
-export function advise(root: ConfigNode, { gpio, mqtt, topics }: ParsedConfig, nodeId: string): Problem[] {
-  const warnings = gpio.backend === 'auto' ? pullsByAuto(root) : []
+export function advise(root: ConfigNode, parsed: ParsedConfig, nodeId: string): Problem[] {
+  const { gpio, mqtt, topics } = parsed
+  const warnings = [...(gpio.backend === 'auto' ? pullsByAuto(root) : []), ...loneInterlocks(root, parsed)]
   const mqttNode = entry(root, 'mqtt')
   const url = entry(mqttNode, 'url') // a broker elsewhere is always named in the file
   const password = good(entry(mqttNode, 'password'))

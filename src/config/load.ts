@@ -8,6 +8,7 @@ import { advise, clearTextPassword } from './advice.ts'
 import { findConflicts } from './conflicts.ts'
 import { readDocument } from './document.ts'
 import { expandTree } from './expand.ts'
+import { findInterlockConflicts } from './interlock-conflicts.ts'
 import { readText } from './read-text.ts'
 import type { Config, ParsedConfig, SensorConfig } from './schema.ts'
 import { absolutePaths, checkFiles } from './secrets.ts'
@@ -80,6 +81,7 @@ export function parseConfig(text: string, file: string, { env, hostname }: LoadE
   const id = parsed.node.id ?? defaultNodeId(hostname)
   problems.push(
     ...findConflicts(root, parsed),
+    ...findInterlockConflicts(root, parsed),
     ...findTopicConflicts(root, parsed.topics, id),
     ...longPrefixes(root, parsed, id),
   )

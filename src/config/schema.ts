@@ -93,7 +93,23 @@ const output = section({
       'Level from the first moment: `off`, `on`, `keep` (what an earlier run left, else off), `last` (the last ordered, kept in `$STATE_DIRECTORY`).',
     ),
   on_exit: levelOr('keep').prefault('off').describe('Level at a clean stop: `off`, `on`, or `keep`.'),
-  max_on: positiveDuration.optional().describe('Switched off after being on for this long, whoever switched it on.'),
+  max_on: positiveDuration
+    .optional()
+    .describe(
+      'Switched off after being on for this long, whoever switched it on; the time counts on over a restart of the service.',
+    ),
+  min_interval: positiveDuration
+    .optional()
+    .describe(
+      'A command that would switch it sooner than this after its last switch is refused. Going off by itself (end of `for`, `max_on`, `on_disconnect`, `on_exit`) is never put off.',
+    ),
+  interlock: id
+    .optional()
+    .describe('Name of a group of outputs of which never two are on at once: before one goes on, the others go off.'),
+  interlock_pause: duration
+    .refine((ms) => ms >= 10 && ms <= 60_000, 'must be from 10ms, which a relay needs to let go, to 60s')
+    .prefault('500ms')
+    .describe('With `interlock`: the others have been off for at least this long when it goes on.'),
   on_disconnect: section({
     state: level.describe('`on` or `off`.'),
     after: duration.prefault('60s').describe('Grace time; a return within it changes nothing.'),
@@ -102,6 +118,8 @@ const output = section({
     .describe('Level to take when the broker has been away for a while.'),
 }).superRefine((value, context) => {
   if (value.max_on === undefined) return
+  if (value.min_interval !== undefined && value.min_interval > value.max_on)
+    clash(context, 'min_interval', 'max_on', 'must not be longer than max_on')
   if (value.on_exit === 'keep')
     clash(context, 'on_exit', 'max_on', 'must not be keep where max_on limits how long it may be on')
   for (const key of ['initial', 'on_exit'] as const) {

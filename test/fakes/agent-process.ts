@@ -30,7 +30,7 @@ interface StartOptions {
 /** Starts `sensor-node` with arguments. The environment is the test's own, less what would make it a service. */
 export function startAgent(args: readonly string[], options: StartOptions = {}): AgentProcess {
   if (!existsSync(BUILT)) throw new Error('dist/main.js is not there: run npm run build')
-  const { NOTIFY_SOCKET: _, STATE_DIRECTORY: __, ...own } = process.env
+  const { NOTIFY_SOCKET: _, STATE_DIRECTORY: __, RUNTIME_DIRECTORY: ___, ...own } = process.env
   const { user } = options
   // setpriv becomes the program, under the same pid.
   const asUser = user === undefined ? [] : ['setpriv', '--reuid', user, '--regid', groupOf(user), '--init-groups']

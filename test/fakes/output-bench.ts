@@ -4,6 +4,8 @@ import type { OutputConfig } from '../../src/config/schema.ts'
 import { GpioError } from '../../src/errors.ts'
 import { createMockGpio, type MockBoard } from '../../src/gpio/mock.ts'
 import { LastLevels } from '../../src/last-levels.ts'
+import type { Logger } from '../../src/log.ts'
+import { OutputTimes } from '../../src/output-times.ts'
 import { Outputs } from '../../src/outputs.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type RecordingLog, recordLog } from './recording-log.ts'
@@ -15,6 +17,16 @@ export const broken = new GpioError('io', 'GPIO17 can’t be set: I/O error')
 export const on: Command = { state: 'on' }
 export const off: Command = { state: 'off' }
 export const toggle: Command = { state: 'toggle' }
+
+/** An output as it is where the configuration has only its number. */
+export function ordinary(pin: number): OutputConfig {
+  return { pin, active_low: false, initial: 'off', on_exit: 'off', interlock_pause: 500 }
+}
+
+/** Where nothing outlives the process. */
+export function nothingKept(log: Logger): OutputTimes {
+  return new OutputTimes({ folder: undefined, outputs: [], log })
+}
 
 export interface OutputBench extends RecordingLog {
   readonly clock: FakeClock
@@ -50,8 +62,10 @@ export async function openOutput(config: Partial<OutputConfig> = {}, parts: Part
   const states: string[] = []
   const faults: OutputBench['faults'] = []
   const controller = new AbortController()
+  const pins = [{ ...ordinary(PIN), ...config }]
   const outputs = new Outputs({
-    pins: [{ pin: PIN, active_low: false, initial: 'off', on_exit: 'off', ...config }],
+    pins,
+    times: nothingKept(recording.log),
     gpio,
     clock,
     log: recording.log,

@@ -1,0 +1,122 @@
+/**
+ * What each output owes, kept for the process after this one: the end of a `for`, since when it is on, when it was
+ * last switched, since when the broker is away. Times are those of the monotonic clock, so they stand beside the id of
+ * the boot, in a file in memory (`$RUNTIME_DIRECTORY`, which systemd keeps over a restart of the service). Written
+ * by the outputs, read by `output-start.ts`.
+ */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { OutputConfig } from './config/schema.ts'
+import type { Logger } from './log.ts'
+import { StateFile } from './state-file.ts'
+
+const level = z.union([z.literal(0), z.literal(1)])
+
+const pinTimes = z.object({
+  /** A limit ran when the machine went down: whatever it was, it is over. */
+  expired: z.literal(true).optional(),
+  /** The level that the end of a `for` brings, and when. */
+  pulse: z.object({ at: z.number(), level }).optional(),
+  /** Of a pin with `max_on`: when it went on, or may have. */
+  onSince: z.number().optional(),
+  /** Of a pin with `min_interval`: its last switch. */
+  switched: z.number().optional(),
+  /** Of a pin with `initial: last`: what it was ordered to be. The copy for a restart; the card's is for a boot. */
+  last: level.optional(),
+})
+
+/** Of one output, on the monotonic clock, ms. */
+export type PinTimes = Readonly<z.output<typeof pinTimes>>
+
+const contents = z.object({
+  boot: z.string(),
+  away: z.number().optional(),
+  pins: z.record(z.string().regex(/^\d{1,2}$/), pinTimes),
+})
+
+export interface OutputTimesOptions {
+  /** Undefined: nothing outlives the process. */
+  readonly folder: string | undefined
+  readonly outputs: readonly OutputConfig[]
+  readonly log: Logger
+}
+
+export class OutputTimes {
+  readonly #file: StateFile<z.output<typeof contents>> | undefined
+  readonly #log: Logger
+  /** Outputs that begin off whatever was need nothing kept, unless their switches are counted. */
+  readonly #kept: ReadonlySet<number>
+  readonly #pins = new Map<number, PinTimes>()
+  #boot = ''
+  #away: number | undefined
+
+  constructor({ folder, outputs, log }: OutputTimesOptions) {
+    const what = 'what the outputs owe'
+    const without = 'limits count from now'
+    if (folder !== undefined)
+      this.#file = new StateFile({ file: join(folder, 'outputs.json'), contents, what, without, log })
+    this.#log = log
+    this.#kept = new Set(
+      outputs.filter((pin) => pin.initial !== 'off' || pin.min_interval !== undefined).map(({ pin }) => pin),
+    )
+  }
+
+  /** Reads what an earlier process left. `boot`: undefined where it is not known, which is like none that was. */
+  async load(boot: string | undefined): Promise<void> {
+    this.#boot = boot ?? randomUUID()
+    if (this.#kept.size === 0) return
+    if (this.#file === undefined) {
+      const reason = 'there is no runtime folder ($RUNTIME_DIRECTORY)'
+      this.#log.warn({ reason }, '"for", max_on, on_disconnect and min_interval don’t outlive this process')
+      return
+    }
+    const left = await this.#file.load()
+    if (left === undefined) return
+    const same = left.boot === this.#boot
+    if (same) this.#away = left.away
+    for (const [pin, times] of Object.entries(left.pins)) {
+      if (this.#kept.has(Number(pin))) this.#pins.set(Number(pin), same ? times : afterBoot(times))
+    }
+  }
+
+  of(pin: number): PinTimes {
+    return this.#pins.get(pin) ?? {}
+  }
+
+  /** Since when the broker is away; undefined while it is there, and where nobody knows. */
+  get away(): number | undefined {
+    return this.#away
+  }
+
+  setAway(away: number | undefined): void {
+    if (this.#away === away) return
+    this.#away = away
+    void this.#save()
+  }
+
+  /** Resolves when a SIGKILL can't take it away any more. Never rejects: what can't be kept is told by the file. */
+  async keep(pin: number, times: PinTimes): Promise<void> {
+    const known = JSON.stringify(this.of(pin))
+    this.#pins.set(pin, times)
+    if (this.#kept.has(pin) && JSON.stringify(times) !== known) await this.#save()
+  }
+
+  async flush(): Promise<void> {
+    await this.#file?.flush()
+  }
+
+  async #save(): Promise<void> {
+    if (this.#kept.size === 0) return
+    await this.#file?.save(() => ({
+      boot: this.#boot,
+      away: this.#away,
+      pins: Object.fromEntries([...this.#pins].filter(([pin]) => this.#kept.has(pin))),
+    }))
+  }
+}
+
+/** A limit on being on is over after a boot; the rest has no meaning then. */
+function afterBoot({ expired, pulse, onSince }: PinTimes): PinTimes {
+  return expired === true || pulse?.level === 0 || onSince !== undefined ? { expired: true } : {}
+}
