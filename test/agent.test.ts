@@ -19,6 +19,7 @@ async function start(pins: string, stuck: (board: MockBoard) => Partial<Gpio>) {
   const gpio: Gpio = {
     backend: 'stuck',
     input: (line, options) => board.input(line, options),
+    counter: (line, options) => board.counter(line, options),
     output: (line, options) => board.output(line, options),
     close: () => board.close(),
     ...stuck(board),

@@ -262,6 +262,7 @@ describe('the end', () => {
     const gpio: Gpio = {
       backend: 'slow',
       input: (line, options) => board.input(line, options),
+      counter: (line, options) => board.counter(line, options),
       output: (line, options) => gate.then(() => board.output(line, options)),
       close: () => board.close(),
     }

@@ -80,5 +80,5 @@ export class ChardevInput implements Input {
 
 function request({ kernel }: ChardevDriver, line: number, options: InputOptions): ChardevLine {
   const { activeLow, debounceMs, pull } = options
-  return openInputLine(kernel, line, { direction: 'in', activeLow, debounceMs, pull })
+  return openInputLine(kernel, line, { direction: 'in', activeLow, debounceMs, pull, edges: 'both' })
 }

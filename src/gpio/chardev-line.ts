@@ -24,6 +24,7 @@ import {
   type LineEvent,
   type LineInfo,
   type LineSetup,
+  MOST_EVENTS,
   SET_CONFIG,
   SET_VALUES,
 } from './chardev-uapi.ts'
@@ -36,6 +37,9 @@ const CONSUMER = 'sensor-node'
 /** Edges that the kernel keeps while our event loop is busy: a second of chatter at 128 Hz; 48 bytes each. */
 const EVENTS_KEPT = 128
 
+/** What to do on a kernel that is too old. */
+const OLD_KERNEL = 'the character device needs Linux 5.10 or later'
+
 export interface ChardevDriver {
   readonly kernel: Kernel
   readonly clock: Clock
@@ -46,12 +50,14 @@ export class ChardevLine {
   readonly #kernel: Kernel
   readonly #line: number
   readonly #fd: number
+  readonly #eventsKept: number
   #stopWatching = (): void => {}
 
-  constructor(kernel: Kernel, line: number, fd: number) {
+  constructor(kernel: Kernel, line: number, fd: number, eventsKept: number) {
     this.#kernel = kernel
     this.#line = line
     this.#fd = fd
+    this.#eventsKept = eventsKept
   }
 
   /** Logical; of an input that is debounced by the kernel, the settled level. @throws GpioError, `lost` with its chip */
@@ -79,10 +85,10 @@ export class ChardevLine {
     this.#kernel.ioctl(this.#fd, SET_CONFIG, encodeLineConfig(setup))
   }
 
-  /** The edges since the last call, in their order; what is more than the kernel keeps is missing. @throws GpioError */
+  /** The edges since the last call, in their order; what is more than the kernel keeps is missing, the oldest. @throws GpioError */
   events(): LineEvent[] {
     try {
-      const bytes = Buffer.alloc(EVENTS_KEPT * EVENT_BYTES)
+      const bytes = Buffer.alloc(this.#eventsKept * EVENT_BYTES)
       return decodeEvents(bytes.subarray(0, this.#kernel.read(this.#fd, bytes)))
     } catch (error) {
       throw lineError(this.#line, 'tell its edges', error)
@@ -92,11 +98,15 @@ export class ChardevLine {
   /** Calls `ready` when there are edges or the line is gone. `ready` must not throw. @throws GpioError without epoll */
   watch(ready: () => void): void {
     try {
-      this.#kernel.neverWait(this.#fd)
       this.#stopWatching = this.#kernel.watch(this.#fd, ready)
     } catch (error) {
       throw lineError(this.#line, 'be watched', error)
     }
+  }
+
+  /** From here on `events` returns at once. @throws the kernel's error, unwrapped */
+  neverWait(): void {
+    this.#kernel.neverWait(this.#fd)
   }
 
   /** Gives the line back: what the wire does then is the board's affair. Not to be called twice. */
@@ -108,7 +118,19 @@ export class ChardevLine {
 
 /** Requests an input. @throws GpioError: `busy` with the name of the holder */
 export function openInputLine(kernel: Kernel, line: number, setup: InputSetup): ChardevLine {
-  return withLine(kernel, line, 'be opened as an input', (chip) => request(kernel, chip, line, setup))
+  return withLine(kernel, line, 'be opened as an input', (chip) => requestInput(kernel, chip, line, setup, EVENTS_KEPT))
+}
+
+/** Requests an input of which every event counts. @throws GpioError as `openInputLine` */
+export function openCounterLine(kernel: Kernel, line: number, setup: InputSetup): ChardevLine {
+  const open = (chip: Chip): ChardevLine => requestInput(kernel, chip, line, setup, MOST_EVENTS)
+  return withLine(
+    kernel,
+    line,
+    'be opened as a counter',
+    open,
+    `${OLD_KERNEL}; upgrade the system, or remove the counter`,
+  )
 }
 
 /** Requests an output: it has its level from the moment that it is one. @throws GpioError as `openInputLine` */
@@ -132,7 +154,13 @@ function keep(kernel: Kernel, chip: Chip, line: number, activeLow: boolean): Cha
   }
 }
 
-function withLine(kernel: Kernel, line: number, doing: string, open: (chip: Chip) => ChardevLine): ChardevLine {
+function withLine(
+  kernel: Kernel,
+  line: number,
+  doing: string,
+  open: (chip: Chip) => ChardevLine,
+  remedy?: string,
+): ChardevLine {
   return withHeaderChip(kernel, (chip) => {
     if (line >= chip.lines) {
       const has = `${describe(chip)} has no line ${line}`
@@ -144,15 +172,28 @@ function withLine(kernel: Kernel, line: number, doing: string, open: (chip: Chip
     try {
       return open(chip)
     } catch (error) {
-      throw lineError(line, doing, error, codeOf(error) === 'EBUSY' ? consumerOf(kernel, chip, line) : undefined)
+      const consumer = codeOf(error) === 'EBUSY' ? consumerOf(kernel, chip, line) : undefined
+      throw lineError(line, doing, error, consumer, remedy)
     }
   })
 }
 
-function request(kernel: Kernel, chip: Chip, line: number, setup: LineSetup): ChardevLine {
-  const bytes = encodeLineRequest(line, CONSUMER, EVENTS_KEPT, setup)
+function request(kernel: Kernel, chip: Chip, line: number, setup: LineSetup, eventsKept = 0): ChardevLine {
+  const bytes = encodeLineRequest(line, CONSUMER, eventsKept, setup)
   kernel.ioctl(chip.fd, GET_LINE, bytes)
-  return new ChardevLine(kernel, line, decodeLineFd(bytes))
+  return new ChardevLine(kernel, line, decodeLineFd(bytes), eventsKept)
+}
+
+/** A line whose events can be asked for at any time. */
+function requestInput(kernel: Kernel, chip: Chip, line: number, setup: InputSetup, eventsKept: number): ChardevLine {
+  const held = request(kernel, chip, line, setup, eventsKept)
+  try {
+    held.neverWait()
+    return held
+  } catch (error) {
+    held.release()
+    throw error
+  }
 }
 
 /** What the kernel tells of a line to anybody; it touches nothing. @throws the kernel's error, unwrapped */
@@ -171,13 +212,18 @@ function consumerOf(kernel: Kernel, chip: Chip, line: number): string | undefine
 }
 
 /** Whatever went wrong with a line, as an error of ours. One of ours passes. `doing` reads 'be read'. */
-function lineError(line: number, doing: string, error: unknown, consumer?: string): GpioError {
+function lineError(
+  line: number,
+  doing: string,
+  error: unknown,
+  consumer?: string,
+  remedy = `${OLD_KERNEL}; set gpio.backend: onoff`,
+): GpioError {
   if (error instanceof GpioError) return error
   const because = `GPIO${line} can't ${doing}: ${messageOf(error)}`
   const options = { cause: error }
   // Unknown requests are EINVAL (gpio_ioctl in drivers/gpio/gpiolib-cdev.c), and ours are well-formed.
   if (codeOf(error) === 'EINVAL') {
-    const remedy = 'the character device needs Linux 5.10 or later; set gpio.backend: onoff'
     return new GpioError('unsupported', `${because}; ${remedy}`, options)
   }
   const kind = kindOfErrno(error)

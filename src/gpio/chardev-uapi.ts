@@ -6,6 +6,7 @@
  * struct so that 32 and 64 bit have one layout. Numbers are in the processor's order: little-endian on every Pi and
  * on x86-64, the machines that this runs on.
  */
+import type { Edge } from './edge.ts'
 import type { Level } from './gpio.ts'
 import type { Pull } from './pull.ts'
 
@@ -34,13 +35,16 @@ const NAME_BYTES = 32
 /** sizeof(struct gpio_v2_line_event) */
 export const EVENT_BYTES = 48
 
+/** GPIO_V2_LINES_MAX * 16: what the kernel clamps `event_buffer_size` to (linereq_create in gpiolib-cdev.c). */
+export const MOST_EVENTS = 1024
+
 /** enum gpio_v2_line_flag */
 const FLAG = {
   used: 1 << 0,
   activeLow: 1 << 1,
   input: 1 << 2,
   output: 1 << 3,
-  bothEdges: (1 << 4) | (1 << 5),
+  edges: { rising: 1 << 4, falling: 1 << 5, both: (1 << 4) | (1 << 5) } satisfies Record<Edge | 'both', number>,
   pull: { up: 1 << 8, down: 1 << 9, none: 1 << 10 } satisfies Record<Pull, number>,
 } as const
 
@@ -52,6 +56,8 @@ export interface InputSetup {
   readonly activeLow: boolean
   readonly pull: Pull | undefined
   readonly debounceMs: number
+  /** Which edges make an event; logical, as the kernel applies `activeLow` to these, too. */
+  readonly edges: Edge | 'both'
 }
 
 /** How a line is to be. Levels are logical: the kernel applies `activeLow`. */
@@ -79,6 +85,8 @@ export interface LineEvent {
   readonly level: Level
   /** Counts the line's events from 1, those that were dropped included. Goes from 2^32 - 1 to 0. */
   readonly sequence: number
+  /** When the kernel saw it: ms on CLOCK_MONOTONIC. */
+  readonly ms: number
 }
 
 /** struct gpiochip_info */
@@ -108,7 +116,7 @@ export function decodeLineInfo(bytes: Buffer): LineInfo {
  * struct gpio_v2_line_request, for one line.
  *
  * @param consumer the name that others see the line held by; ASCII, at most 31 characters
- * @param events how many the kernel keeps for us; beyond it the oldest is dropped
+ * @param events how many the kernel keeps for us, at most `MOST_EVENTS`; beyond it the oldest is dropped
  */
 export function encodeLineRequest(line: number, consumer: string, events: number, setup: LineSetup): Buffer {
   const bytes = Buffer.alloc(GET_LINE.bytes)
@@ -145,7 +153,7 @@ function flagsOf(setup: LineSetup): number {
   const activeLow = setup.activeLow ? FLAG.activeLow : 0
   if (setup.direction === 'as-is') return activeLow
   if (setup.direction === 'out') return activeLow | FLAG.output
-  return activeLow | FLAG.input | FLAG.bothEdges | (setup.pull === undefined ? 0 : FLAG.pull[setup.pull])
+  return activeLow | FLAG.input | FLAG.edges[setup.edges] | (setup.pull === undefined ? 0 : FLAG.pull[setup.pull])
 }
 
 /** struct gpio_v2_line_values for the first line of a request; to be filled by the kernel where no level is given. */
@@ -166,7 +174,12 @@ export function decodeEvents(bytes: Buffer): LineEvent[] {
   return Array.from({ length: Math.floor(bytes.length / EVENT_BYTES) }, (_, index) => {
     const at = index * EVENT_BYTES
     // GPIO_V2_LINE_EVENT_RISING_EDGE is 1, FALLING 2; 'rising' is from inactive to active.
-    return { level: bytes.readUInt32LE(at + 8) === 1 ? 1 : 0, sequence: bytes.readUInt32LE(at + 20) }
+    const nanoseconds = bytes.readBigUInt64LE(at) // exact as a number for the first 104 days, then to some ns
+    return {
+      level: bytes.readUInt32LE(at + 8) === 1 ? 1 : 0,
+      sequence: bytes.readUInt32LE(at + 20),
+      ms: Number(nanoseconds) / 1e6,
+    }
   })
 }
 

@@ -7,12 +7,13 @@ import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { Load } from '../optional.ts'
 import { withHeaderChip } from './chardev-chip.ts'
+import { ChardevCounter } from './chardev-counter.ts'
 import { ChardevInput } from './chardev-input.ts'
 import { loadKernel } from './chardev-kernel.ts'
 import type { ChardevDriver } from './chardev-line.ts'
 import { ChardevOutput } from './chardev-output.ts'
 import { Claims, type Use } from './claims.ts'
-import type { Gpio, Input, InputOptions, Output, OutputOptions } from './gpio.ts'
+import type { Counter, CounterOptions, Gpio, Input, InputOptions, Output, OutputOptions } from './gpio.ts'
 
 export interface ChardevGpioOptions {
   readonly clock: Clock
@@ -39,6 +40,10 @@ class ChardevBackend implements Gpio {
 
   async input(line: number, options: InputOptions): Promise<Input> {
     return this.#claim(line, 'input', () => ChardevInput.open(this.#driver, line, options))
+  }
+
+  async counter(line: number, options: CounterOptions): Promise<Counter> {
+    return this.#claim(line, 'input', () => ChardevCounter.open(this.#driver, line, options))
   }
 
   async output(line: number, options: OutputOptions): Promise<Output> {

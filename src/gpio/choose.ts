@@ -10,6 +10,8 @@ import type { Choice } from './on-demand.ts'
 
 export interface ChooseOptions {
   readonly backend: 'auto' | 'onoff' | 'chardev'
+  /** Pins whose pulses are counted, which sysfs can't; default: none. */
+  readonly counters?: readonly number[]
   readonly clock: Clock
   readonly log: Logger
   /** Stands for `/`. */
@@ -21,11 +23,16 @@ type Real = 'onoff' | 'chardev'
 
 /**
  * `auto` is onoff where it can be had, as that keeps outputs driven while no agent runs, and the character device
- * elsewhere: a kernel without GPIO by sysfs, a machine without a compiler. Nothing is opened.
+ * elsewhere: a kernel without GPIO by sysfs, a machine without a compiler, a pin whose pulses are counted. Nothing is
+ * opened.
  */
 export async function chooseBackend(options: ChooseOptions): Promise<Choice> {
-  const { backend } = options
+  const { backend, counters = [] } = options
   if (backend !== 'auto') return choice(backend, `gpio.backend: ${backend}`, options)
+  const [counter] = counters
+  if (counter !== undefined) {
+    return choice('chardev', `auto: GPIO${counter} has mode: counter, which GPIO by sysfs can't count`, options)
+  }
   const obstacle = await obstacleToOnoff(options)
   if (obstacle === undefined) return choice('onoff', 'auto: GPIO by sysfs is there and writable', options)
   return choice('chardev', `auto: ${obstacle}`, options)

@@ -3,6 +3,7 @@
  * Levels are logical; `activeLow` is applied by the backend, also to the initial level. One contract suite runs
  * on every backend.
  */
+import type { Edge } from './edge.ts'
 import type { Pull } from './pull.ts'
 
 /** Logical: 1 is 'on' or 'active', whatever the wire does. */
@@ -45,6 +46,32 @@ export interface Input {
   readonly level: Level
 }
 
+export interface CounterOptions {
+  readonly activeLow: boolean
+  /** A level counts when it has been stable for this long; 0: every edge. */
+  readonly debounceMs: number
+  readonly pull?: Pull | undefined
+  /** Which edge of a pulse is counted, logically: `rising` is the one at which the input becomes 1. */
+  readonly edge: Edge
+}
+
+/** What a counter has seen since it was opened. None of these ever goes back. */
+export interface Pulses {
+  readonly count: number
+  /** When the newest one came: ms on a clock of the backend's own; undefined before the first. */
+  readonly newestMs: number | undefined
+  /** Of `count`, those known by their number alone, as the kernel keeps no more than the newest events. */
+  readonly unseen: number
+  /** How often the line was lost and got back. What came meanwhile is not in `count`, and can't be known. */
+  readonly outages: number
+}
+
+export interface Counter {
+  readonly line: number
+  /** Nothing is missed between two reads, however far apart. A line that was lost is fetched back. @throws GpioError */
+  read(): Promise<Pulses>
+}
+
 export interface Gpio {
   /** `mock`, `onoff` or `chardev`; `auto` where that is not decided yet. */
   readonly backend: string
@@ -52,6 +79,8 @@ export interface Gpio {
   readonly reason?: string | undefined
   /** Claims a line as an input. @throws GpioError, kind `busy` with the holder's name where it is known */
   input(line: number, options: InputOptions): Promise<Input>
+  /** Claims a line as an input whose pulses are counted. @throws GpioError, kind `unsupported` where edges get lost */
+  counter(line: number, options: CounterOptions): Promise<Counter>
   /** Claims a line as an output; direction and level in one step. @throws GpioError */
   output(line: number, options: OutputOptions): Promise<Output>
   /** Releases inputs. Outputs stay driven at their level where the kernel allows it. Never throws. */

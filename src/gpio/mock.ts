@@ -9,7 +9,7 @@ import type { Logger } from '../log.ts'
 import { Board } from './board.ts'
 import { Claims, type Use } from './claims.ts'
 import { Debounce } from './debounce.ts'
-import type { Gpio, Input, InputOptions, Level, Output, OutputOptions } from './gpio.ts'
+import type { Counter, CounterOptions, Gpio, Input, InputOptions, Level, Output, OutputOptions } from './gpio.ts'
 import type { Move } from './mock-history.ts'
 import { across } from './wire.ts'
 
@@ -70,6 +70,29 @@ class Mock implements MockBoard {
       line,
       get level() {
         return debounce.level
+      },
+    }
+  }
+
+  async counter(line: number, { edge, ...options }: CounterOptions): Promise<Counter> {
+    let count = 0
+    let newestMs: number | undefined
+    let outages = 0
+    const onChange = (level: Level): void => {
+      if (level !== (edge === 'rising' ? 1 : 0)) return
+      count += 1
+      newestMs = this.#options.clock.monotonic()
+    }
+    const onRecovered = (): void => {
+      outages += 1
+    }
+    await this.input(line, { ...options, onChange, onFault: () => {}, onRecovered })
+    return {
+      line,
+      read: async () => {
+        this.#claims.demandOpen(line)
+        this.#board.read(line)
+        return { count, newestMs, unseen: 0, outages }
       },
     }
   }

@@ -4,7 +4,7 @@
  * line.
  */
 import type { Logger } from '../log.ts'
-import type { Gpio, Input, InputOptions, Output, OutputOptions } from './gpio.ts'
+import type { Counter, CounterOptions, Gpio, Input, InputOptions, Output, OutputOptions } from './gpio.ts'
 
 /** Which backend, why, and how to make it. */
 export interface Choice {
@@ -41,6 +41,11 @@ export class GpioOnDemand implements Gpio {
     const gpio = await this.#get()
     this.#demandOpen() // it may have been closed while the backend was made
     return gpio.input(line, options)
+  }
+
+  async counter(line: number, options: CounterOptions): Promise<Counter> {
+    const gpio = await this.#get()
+    return gpio.counter(line, options)
   }
 
   async output(line: number, options: OutputOptions): Promise<Output> {

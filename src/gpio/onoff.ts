@@ -7,7 +7,7 @@ import { DriverUnavailableError, GpioError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { type Load, loadOptional } from '../optional.ts'
 import { Claims, type Use } from './claims.ts'
-import type { Gpio, Input, InputOptions, Output, OutputOptions } from './gpio.ts'
+import type { Counter, Gpio, Input, InputOptions, Output, OutputOptions } from './gpio.ts'
 import { OnoffInput } from './onoff-input.ts'
 import type { OnoffConstructor, OnoffDriver } from './onoff-line.ts'
 import { OnoffOutput } from './onoff-output.ts'
@@ -60,6 +60,12 @@ class OnoffBackend implements Gpio {
       this.#open.push(input)
       return input
     })
+  }
+
+  /** sysfs tells that there was an edge, not how many. */
+  async counter(line: number): Promise<Counter> {
+    const message = `GPIO${line} can't be counted with onoff, as sysfs loses edges; set gpio.backend: chardev`
+    throw new GpioError('unsupported', message)
   }
 
   output(line: number, options: OutputOptions): Promise<Output> {

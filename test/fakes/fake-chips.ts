@@ -1,10 +1,11 @@
 /**
- * GPIO chips as the kernel shows them to whoever asks: their labels and lines, who holds a line, and refusals. Lines
- * carry no levels here: what wires do is for a real kernel to show.
+ * GPIO chips as the kernel shows them to whoever asks: their labels and lines, who holds a line, refusals, and the
+ * events of a line that pulses. Lines carry no levels here: what wires do is for a real kernel to show.
  */
 import type { Kernel } from '../../src/gpio/chardev-kernel.ts'
 import {
   decodeLineFd,
+  EVENT_BYTES,
   encodeLineQuestion,
   GET_CHIPINFO,
   GET_LINE,
@@ -24,9 +25,19 @@ export interface FakeChip {
   readonly holders?: ReadonlyMap<number, string>
 }
 
+/** A line that was granted. */
+interface Line {
+  readonly line: number
+  /** How many events it keeps; beyond it the oldest is dropped. */
+  readonly kept: number
+  sequence: number
+  events: Buffer[]
+  gone: boolean
+}
+
 export class FakeChips implements Kernel {
   readonly #chips: FakeChip[]
-  readonly #open = new Map<number, FakeChip | 'line'>()
+  readonly #open = new Map<number, FakeChip | Line>()
   #next = 20
 
   constructor(chips: readonly FakeChip[]) {
@@ -52,7 +63,7 @@ export class FakeChips implements Kernel {
   ioctl(fd: number, request: Ioctl, argument: Buffer): void {
     const chip = this.#open.get(fd)
     if (chip === undefined) throw errno('EBADF')
-    if (chip === 'line') throw errno('ENODEV')
+    if ('kept' in chip) throw errno('ENODEV')
     if (request === GET_CHIPINFO) {
       if (chip.label === '') throw errno('ENOTTY')
       argument.write(chip.label, 32, 32, 'ascii')
@@ -67,14 +78,42 @@ export class FakeChips implements Kernel {
       if (chip.refusesLines !== undefined) throw errno(chip.refusesLines)
       if (chip.holders?.has(argument.readUInt32LE(0)) === true) throw errno('EBUSY')
       if (decodeLineFd(argument) !== 0) throw errno('EINVAL')
-      argument.writeInt32LE(this.#grant('line'), 588)
+      const [line, kept] = [argument.readUInt32LE(0), argument.readUInt32LE(564)]
+      argument.writeInt32LE(this.#grant({ line, kept, sequence: 0, events: [], gone: false }), 588)
     } else throw errno('ENOTTY')
   }
 
   neverWait(): void {}
 
-  read(): number {
-    throw errno('ENODEV')
+  read(fd: number, into: Buffer): number {
+    const line = this.#open.get(fd)
+    if (line === undefined || !('kept' in line)) throw errno('EBADF')
+    if (line.gone) throw errno('ENODEV')
+    return Buffer.concat(line.events.splice(0, Math.floor(into.length / EVENT_BYTES))).copy(into)
+  }
+
+  /** The line pulses: one event each, `everyMs` apart, the first at `fromMs`. */
+  pulse(number: number, pulses: number, { fromMs = 0, everyMs = 1 } = {}): void {
+    const line = this.#line(number)
+    for (let index = 0; index < pulses; index += 1) {
+      line.sequence = (line.sequence + 1) % 2 ** 32
+      const event = Buffer.alloc(EVENT_BYTES)
+      event.writeBigUInt64LE(BigInt(Math.round((fromMs + index * everyMs) * 1e6)), 0)
+      event.writeUInt32LE(1, 8)
+      event.writeUInt32LE(line.sequence, 20)
+      line.events.push(event)
+      if (line.events.length > line.kept) line.events.shift()
+    }
+  }
+
+  /** As if it had pulsed that often, long ago. */
+  startAt(number: number, sequence: number): void {
+    this.#line(number).sequence = sequence
+  }
+
+  /** The chip goes away under the line. */
+  lose(number: number): void {
+    this.#line(number).gone = true
   }
 
   watch(): () => void {
@@ -85,7 +124,13 @@ export class FakeChips implements Kernel {
     if (!this.#open.delete(fd)) throw errno('EBADF')
   }
 
-  #grant(what: FakeChip | 'line'): number {
+  #line(number: number): Line {
+    const line = [...this.#open.values()].find((one) => 'kept' in one && one.line === number && !one.gone)
+    if (line === undefined || !('kept' in line)) throw new Error(`line ${number} is not open`)
+    return line
+  }
+
+  #grant(what: FakeChip | Line): number {
     this.#next += 1
     this.#open.set(this.#next, what)
     return this.#next

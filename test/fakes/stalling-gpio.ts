@@ -11,6 +11,7 @@ export function createStallingGpio(inner: Gpio): StallingGpio {
   return {
     backend: inner.backend,
     input: (line, options) => inner.input(line, options),
+    counter: (line, options) => inner.counter(line, options),
     async output(line, options) {
       const output = await inner.output(line, options)
       return {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { GpioError } from '../../src/errors.ts'
 import { withHeaderChip } from '../../src/gpio/chardev-chip.ts'
-import { openInputLine, openOutputLine } from '../../src/gpio/chardev-line.ts'
+import { openCounterLine, openInputLine, openOutputLine } from '../../src/gpio/chardev-line.ts'
 import { type FakeChip, FakeChips } from '../fakes/fake-chips.ts'
 
 const header: FakeChip = { path: '/dev/gpiochip0', label: 'pinctrl-bcm2711', lines: 58 }
 const decoy: FakeChip = { path: '/dev/gpiochip1', label: 'raspberrypi-exp-gpio', lines: 8 }
-const INPUT = { direction: 'in', activeLow: false, pull: undefined, debounceMs: 20 } as const
+const INPUT = { direction: 'in', activeLow: false, pull: undefined, debounceMs: 20, edges: 'both' } as const
 
 function thrownBy(work: () => unknown): GpioError {
   try {
@@ -133,8 +133,17 @@ describe('a line', () => {
     expect(kernel.opened).toBe(0)
   })
 
+  it('that is to be counted is not sent to sysfs by a kernel that is too old: that counts nothing', () => {
+    const kernel = new FakeChips([{ ...header, refusesLines: 'EINVAL' }])
+    const error = thrownBy(() => openCounterLine(kernel, 17, { ...INPUT, edges: 'rising' }))
+    expect([error.kind, error.message]).toEqual(['unsupported', expect.stringMatching(/Linux 5\.10.*upgrade/)])
+    expect(error.message).not.toContain('onoff')
+  })
+
   it('whose chip went away is lost, whatever is asked of it', () => {
-    const line = openInputLine(new FakeChips([header]), 17, INPUT)
+    const kernel = new FakeChips([header])
+    const line = openInputLine(kernel, 17, INPUT)
+    kernel.lose(17)
     for (const work of [() => line.read(), () => line.write(1), () => line.events()]) {
       expect(thrownBy(work).kind).toBe('lost')
     }

@@ -42,7 +42,7 @@ describe('the numbers of the requests', () => {
 
 describe('the request for a line', () => {
   it('of an input has pull, polarity, both edges, the debounce time in µs, and room for its events', () => {
-    const setup = { direction: 'in', activeLow: true, pull: 'up', debounceMs: 20 } as const
+    const setup = { direction: 'in', activeLow: true, pull: 'up', debounceMs: 20, edges: 'both' } as const
     expect(encodeLineRequest(27, 'sensor-node', 128, setup)).toEqual(
       bytes('1b', 255, ...NAME, '3601', 6, '01', 23, '03', 7, '204e', 6, '01', 223, '0100000080', 27),
     )
@@ -64,13 +64,21 @@ describe('the request for a line', () => {
     ['none', 0x434],
     [undefined, 0x34],
   ] as const)('pull %s has its own flag, and none where it is not said', (pull, flags) => {
-    const config = encodeLineConfig({ direction: 'in', activeLow: false, pull, debounceMs: 0 })
+    const config = encodeLineConfig({ direction: 'in', activeLow: false, pull, debounceMs: 0, edges: 'both' })
+    expect(config.readBigUInt64LE(0)).toBe(BigInt(flags))
+  })
+
+  it.each([
+    ['rising', 0x14],
+    ['falling', 0x24],
+  ] as const)('of %s edges alone has the one flag', (edges, flags) => {
+    const config = encodeLineConfig({ direction: 'in', activeLow: false, pull: undefined, debounceMs: 0, edges })
     expect(config.readBigUInt64LE(0)).toBe(BigInt(flags))
   })
 
   it('without debouncing has no attribute, and debounces no shorter than it says', () => {
     const config = (debounceMs: number) =>
-      encodeLineConfig({ direction: 'in', activeLow: false, pull: undefined, debounceMs })
+      encodeLineConfig({ direction: 'in', activeLow: false, pull: undefined, debounceMs, edges: 'both' })
     expect(config(0).subarray(8)).toEqual(Buffer.alloc(264))
     expect(config(0.0001).readUInt32LE(40)).toBe(1)
     expect(config(60_000).readUInt32LE(40)).toBe(60_000_000)
@@ -114,14 +122,14 @@ describe('what the kernel tells', () => {
 
   it('of edges: the level after each, and its number', () => {
     const events = bytes(
-      '8877665544332211010000001b0000002800000007',
+      '00e40b5402000000010000001b0000002800000007',
       27,
-      '8877665544332211020000001b00000029000000ffffffff',
+      '00e40b5402000000020000001b00000029000000ffffffff',
       24,
     )
     expect(decodeEvents(events)).toEqual([
-      { level: 1, sequence: 7 },
-      { level: 0, sequence: 0xffffffff },
+      { level: 1, sequence: 7, ms: 10_000 },
+      { level: 0, sequence: 0xffffffff, ms: 10_000 },
     ])
   })
 

@@ -28,8 +28,8 @@ async function exportFile(): Promise<void> {
   await writeFile(join(folder, 'export'), '')
 }
 
-function choose(backend: ChooseOptions['backend'], load = present) {
-  return chooseBackend({ backend, root, load, clock: new FakeClock(), log: silentLog() })
+function choose(backend: ChooseOptions['backend'], load = present, counters: readonly number[] = []) {
+  return chooseBackend({ backend, counters, root, load, clock: new FakeClock(), log: silentLog() })
 }
 
 describe('gpio.backend: auto', () => {
@@ -56,6 +56,12 @@ describe('gpio.backend: auto', () => {
     await exportFile()
     const { backend, reason } = await choose('auto', absent)
     expect([backend, reason]).toEqual(['chardev', 'auto: driver onoff is unavailable: it is not installed; install it'])
+  })
+
+  it('is the character device where pulses are counted, whatever sysfs has, and names the pin', async () => {
+    await exportFile()
+    const { backend, reason } = await choose('auto', present, [5, 6])
+    expect([backend, reason]).toEqual(['chardev', expect.stringMatching(/^auto: GPIO5 has mode: counter/)])
   })
 
   it('lets a bug through', async () => {

@@ -4,6 +4,7 @@ import { createMockGpio, type MockBoard } from '../../src/gpio/mock.ts'
 import { silentLog } from '../../src/log.ts'
 import { FakeClock, settled } from '../fakes/fake-clock.ts'
 import { type Bench, gpioContract, kindOf, listener } from './contract.ts'
+import { counterContract } from './counter-contract.ts'
 
 function createBoard(): { board: MockBoard; clock: FakeClock } {
   const clock = new FakeClock()
@@ -28,7 +29,29 @@ gpioContract('mock', async () => {
   return bench
 })
 
+counterContract('mock', async () => {
+  const { board, clock } = createBoard()
+  return {
+    gpio: board,
+    drive: async (line, level) => board.drive(line, level),
+    pass: (ms) => clock.advance(ms),
+    hold: (line, consumer) => board.hold(line, consumer),
+  }
+})
+
 describe('the board in memory', () => {
+  it('a counter whose line fails tells it, and an outage when the line is back', async () => {
+    const { board, clock } = createBoard()
+    const counter = await board.counter(17, { activeLow: false, debounceMs: 0, edge: 'rising' })
+    board.fail(17, new GpioError('io', 'no'))
+    expect(await kindOf(counter.read())).toBe('io')
+    await clock.advance(5000)
+    board.fail(17)
+    await clock.advance(60_000)
+    expect(await counter.read()).toMatchObject({ count: 0, outages: 1 })
+    await board.close()
+  })
+
   it('wires that nobody drives are at the pulls of a Pi: up to GPIO8 high, above low', () => {
     const { board } = createBoard()
     expect([0, 8, 9, 27].map((line) => board.physical(line))).toEqual([1, 1, 0, 0])

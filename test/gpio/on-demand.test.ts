@@ -40,7 +40,8 @@ describe('a backend on demand', () => {
 
   it('is made once for all pins, told once, and known by name and reason', async () => {
     const { gpio, made, told } = setUp()
-    await Promise.all([gpio.output(17, OUTPUT), gpio.input(27, listener())])
+    const counting = gpio.counter(5, { activeLow: false, debounceMs: 0, edge: 'rising' })
+    await Promise.all([gpio.output(17, OUTPUT), gpio.input(27, listener()), counting])
     await gpio.output(18, OUTPUT)
     expect([made.length, told()]).toEqual([1, [['onoff', 'sysfs is there']]])
     expect([gpio.backend, gpio.reason]).toEqual(['onoff', 'sysfs is there'])

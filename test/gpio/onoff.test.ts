@@ -157,6 +157,13 @@ describe('onoff: claiming a line', () => {
     expect([line(17).exported, (await gpio.input(17, listener())).line]).toEqual([false, 17])
   })
 
+  it('a counter is refused, and the line left alone: what counts is the character device', async () => {
+    const { gpio, line } = await setUp()
+    const error = await errorOf(gpio.counter(17, { activeLow: false, debounceMs: 0, edge: 'rising' }))
+    expect([error.kind, error.message]).toEqual(['unsupported', expect.stringContaining('gpio.backend: chardev')])
+    expect([line(17).exported, (await gpio.input(17, listener())).line]).toEqual([false, 17])
+  })
+
   it('slow permissions are waited for, without blocking', async () => {
     const { gpio, clock, sysfs, line } = await setUp()
     sysfs.slowUdev = 10
