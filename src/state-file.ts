@@ -31,15 +31,25 @@ export class StateFile<T> {
     this.#options = options
   }
 
-  /** What an earlier run left; undefined where there is nothing, or nothing that can be trusted, which is logged. */
+  /**
+   * What an earlier run left; undefined where there is nothing, or nothing that can be trusted. That is logged, and the
+   * file set aside: a person may have edited it, and can mend it.
+   */
   async load(): Promise<T | undefined> {
     const { file, contents } = this.#options
+    let text: string
     try {
-      const { success, data, error } = contents.safeParse(JSON.parse(await readFile(file, 'utf8')))
-      if (success) return data
-      this.#unreadable(error.issues[0]?.message ?? 'unexpected contents')
+      text = await readFile(file, 'utf8')
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') this.#unreadable(messageOf(error))
+      return undefined
+    }
+    try {
+      const { success, data, error } = contents.safeParse(JSON.parse(text))
+      if (success) return data
+      await this.#setAside(error.issues[0]?.message ?? 'unexpected contents')
+    } catch (error) {
+      await this.#setAside(messageOf(error))
     }
     return undefined
   }
@@ -59,9 +69,20 @@ export class StateFile<T> {
     await this.#writing
   }
 
-  #unreadable(reason: string): void {
+  async #setAside(reason: string): Promise<void> {
+    const { file } = this.#options
+    const aside = `${file}.damaged`
+    try {
+      await rename(file, aside)
+      this.#unreadable(reason, { aside })
+    } catch (error) {
+      this.#unreadable(`${reason}; it can’t be set aside: ${messageOf(error)}`)
+    }
+  }
+
+  #unreadable(reason: string, fields: { readonly aside?: string } = {}): void {
     const { file, what, without, log } = this.#options
-    log.warn({ file, reason }, `${what} can’t be read: ${without}`)
+    log.warn({ file, reason, ...fields }, `${what} can’t be read: ${without}`)
   }
 
   async #write(): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -55,7 +55,18 @@ describe('a state file', () => {
     await writeFile(file, '{"pulses":"many"}')
     const { state, lines } = open()
     expect(await state.load()).toBeUndefined()
-    expect(lines).toMatchObject([{ level: 'warn', file, msg: 'the totals can’t be read: they begin at 0' }])
+    expect(lines).toMatchObject([
+      { level: 'warn', file, aside: `${file}.damaged`, msg: 'the totals can’t be read: they begin at 0' },
+    ])
+    expect(await readFile(`${file}.damaged`, 'utf8')).toBe('{"pulses":"many"}')
+  })
+
+  it('that can’t be read at all is left where it is', async () => {
+    await mkdir(file, { recursive: true })
+    const { state, lines } = open()
+    expect(await state.load()).toBeUndefined()
+    expect(lines).toMatchObject([{ level: 'warn', reason: expect.stringContaining('EISDIR') }])
+    expect(await readdir(join(folder, 'deep'))).toEqual(['count.json'])
   })
 
   it('that can’t be written resolves all the same, and is told once', async () => {
