@@ -9,6 +9,7 @@ import { createBirth } from './birth.ts'
 import { readBootId } from './boot.ts'
 import { type Clock, calledOff } from './clock.ts'
 import type { Config } from './config/schema.ts'
+import { count } from './counting.ts'
 import { LATE, withDeadline } from './deadline.ts'
 import type { Gpio } from './gpio/gpio.ts'
 import { createHealth } from './health.ts'
@@ -24,7 +25,8 @@ import { repeat } from './repeat.ts'
 import { createRouter } from './router.ts'
 import { sense } from './sensing.ts'
 import type { Notifier } from './systemd.ts'
-import { createTelemetry } from './telemetry.ts'
+import { createTelemetry, type Message } from './telemetry.ts'
+import { Totals } from './totals.ts'
 import { createFeeding } from './watchdog.ts'
 
 /** What an agent needs from outside. */
@@ -43,7 +45,7 @@ export interface World {
   readonly password: () => Promise<string | undefined>
   /** Where state survives a restart; undefined: nowhere. */
   readonly stateFolder: string | undefined
-  /** Where state survives a restart of the service, and no boot; undefined: nowhere. */
+  /** Where state survives a restart of the service, but no boot; in memory, so written at will. undefined: nowhere. */
   readonly runtimeFolder: string | undefined
   /** Between 0 and 1; for the jitter of reconnecting. */
   readonly random: () => number
@@ -62,7 +64,7 @@ const STATUS_EVERY_MS = 5000
 const LOOPS_DEADLINE_MS = 3000
 /** At the end: for what waits, and for the acknowledgement of `offline`. */
 const LAST_WORDS = { drainMs: 1000, ackMs: 2000 }
-/** At the end: for the last levels to be on disk and the lines to be let go of, which a driver that hangs never does. */
+/** At the end: for the last levels and totals to be on disk and the lines to be let go of, which a driver that hangs never does. */
 const RELEASE_DEADLINE_MS = 2000
 
 /**
@@ -80,6 +82,10 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     log,
   )
   const times = new OutputTimes({ folder: world.runtimeFolder, outputs: config.gpio.outputs, log })
+  const stateInputs = config.gpio.inputs.filter((input) => input.mode === 'state')
+  const counters = config.gpio.inputs.filter((input) => input.mode === 'counter')
+  const nowhere = { stateFolder: undefined, runtimeFolder: undefined }
+  const totals = new Totals({ ...(simulate ? nowhere : world), clock, log }) // simulated pulses are nobody's total
   const outbox = new Outbox({
     maxRecords: config.outbox.max_records,
     onOverflow: () =>
@@ -100,10 +106,12 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     health.pin(pin, reason)
     tell()
   }
-  const onPinState = (pin: number, level: 0 | 1): void => {
-    mqtt.publish(telemetry.pinState(pin, level))
+  const publishOfPin = (message: Message): void => {
+    mqtt.publish(message)
     if (birth.outdated()) mqtt.publish(birth.message()) // the backend was found after the first birth
   }
+
+  const onPinState = (pin: number, level: 0 | 1): void => publishOfPin(telemetry.pinState(pin, level))
 
   const outputs = new Outputs({
     pins: config.gpio.outputs,
@@ -158,7 +166,8 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   // Pins first: an output must have its level before the sensors and the broker take their time.
   await last.load()
   await times.load(await readBootId(root))
-  const inputs = { pins: config.gpio.inputs, gpio, clock, log, onState: onPinState, onFault: onPinFault }
+  if (counters.length > 0 && !simulate) await totals.load()
+  const inputs = { pins: stateInputs, gpio, clock, log, onState: onPinState, onFault: onPinFault }
   for (const open of [() => outputs.open(signal), () => openInputs(inputs, signal)]) {
     const opened = await withDeadline(open, PINS_DEADLINE_MS, clock, signal).catch((error: unknown) => {
       if (!calledOff(error, signal)) throw error
@@ -172,6 +181,10 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   const stop = AbortSignal.any([signal, failed.signal])
   // Every loop and pin listens to these, each removing what it adds: Node.js would warn of a leak at the eleventh.
   setMaxListeners(0, signal, stop)
+  const store = (record: Message): void => {
+    outbox.put(record)
+    mqtt.drain()
+  }
   const loops = config.sensors.map((sensor) => {
     let onStarted = (): void => {}
     started.push(new Promise((resolve) => (onStarted = resolve)))
@@ -185,10 +198,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
         telemetry,
         health,
         publish: (message) => mqtt.publish(message),
-        store(record) {
-          outbox.put(record)
-          mqtt.drain()
-        },
+        store,
         onOpen(quantities) {
           if (birth.opened(sensor, quantities)) mqtt.publish(birth.message())
         },
@@ -200,7 +210,9 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   })
   const every = (name: string, ms: number, work: () => void): Promise<void> =>
     repeat({ ms, work, clock, beat: (withinMs) => health.beat(name, withinMs) }, stop)
+  const counting = { gpio, clock, log, totals, telemetry, health, store, publish: publishOfPin, onFault: onPinFault }
   loops.push(
+    ...counters.map((counter) => count({ ...counting, config: counter }, stop)),
     mqtt.run(stop),
     every('health', HEALTH_EVERY_MS, tell),
     every('status', STATUS_EVERY_MS, () => void notifier.status(health.line())),
@@ -224,10 +236,12 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   void notifier.stopping()
   await outputs.exit() // first of all, whatever a driver is up to
   await withDeadline(() => Promise.all(watched), LOOPS_DEADLINE_MS, clock)
+  const totalsKept = totals.close()
   await mqtt.close(telemetry.status('offline'), LAST_WORDS)
   const release = async (): Promise<void> => {
     await last.flush()
     await times.flush()
+    await totalsKept
     await gpio.close()
   }
   if ((await withDeadline(release, RELEASE_DEADLINE_MS, clock)) === LATE)

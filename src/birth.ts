@@ -3,11 +3,12 @@
  * The quantities of a sensor are in it once the chip has told them.
  */
 import type { Clock } from './clock.ts'
-import type { Config } from './config/schema.ts'
+import type { Config, CounterConfig } from './config/schema.ts'
 import type { Gpio } from './gpio/gpio.ts'
 import type { Host } from './host.ts'
+import { createMeter } from './meter.ts'
 import type { Quantity } from './reading.ts'
-import type { Message, Telemetry } from './telemetry.ts'
+import type { Message, PinUse, Telemetry } from './telemetry.ts'
 
 export interface BirthOptions {
   readonly config: Config
@@ -34,8 +35,10 @@ export function createBirth({ config, telemetry, run, version, simulate, gpio, c
   const known = new Map<object, readonly Quantity[]>()
   const started = new Date(clock.now()).toISOString()
   const pins = [
-    ...config.gpio.outputs.map((pin) => ({ ...pin, direction: 'output' as const })),
-    ...config.gpio.inputs.map((pin) => ({ ...pin, direction: 'input' as const })),
+    ...config.gpio.outputs.map((pin) => aboutPin(pin, 'output', telemetry)),
+    ...config.gpio.inputs.map((pin) =>
+      pin.mode === 'counter' ? aboutCounter(pin, telemetry) : aboutPin(pin, 'input', telemetry),
+    ),
   ]
   let toldBackend: string | undefined
   return {
@@ -67,13 +70,29 @@ export function createBirth({ config, telemetry, run, version, simulate, gpio, c
             topics: telemetry.sensorTopics(sensor.id, quantities ?? []),
           }
         }),
-        pins: pins.map(({ pin, name, direction }) => ({
-          pin,
-          ...(name === undefined ? {} : { name }),
-          direction,
-          topics: telemetry.pinTopics(pin, direction),
-        })),
+        pins,
       })
     },
+  }
+}
+
+interface NamedPin {
+  readonly pin: number
+  readonly name?: string | undefined
+}
+
+function aboutPin({ pin, name }: NamedPin, direction: Exclude<PinUse, 'counter'>, telemetry: Telemetry): object {
+  return { pin, ...(name === undefined ? {} : { name }), direction, topics: telemetry.pinTopics(pin, direction) }
+}
+
+function aboutCounter(config: CounterConfig, telemetry: Telemetry): object {
+  const { unit, rateUnit } = createMeter(config)
+  return {
+    ...aboutPin(config, 'input', telemetry),
+    mode: config.mode,
+    interval: config.interval / 1000,
+    ...(unit === undefined ? {} : { unit }),
+    ...(rateUnit === undefined ? {} : { rate_unit: rateUnit }),
+    topics: telemetry.pinTopics(config.pin, 'counter'),
   }
 }

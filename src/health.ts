@@ -5,6 +5,16 @@
 import type { Clock } from './clock.ts'
 import type { Rejection } from './reading.ts'
 
+/** What a counter has come to. */
+export interface CounterHealth {
+  /** In its life. */
+  readonly pulses: number
+  /** Since the start: of the pulses, those counted by the kernel's numbers alone, as its buffer was full. */
+  readonly unseen: number
+  /** Since the start: how often the line was lost; what came meanwhile is not counted. */
+  readonly outages: number
+}
+
 interface SensorHealth {
   /** For people. Not unique: an id may be the type of the sensor that has none. */
   readonly name: string
@@ -36,6 +46,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
   const deadlines = new Map<string, number>()
   const sensors: SensorHealth[] = []
   const pinFaults = new Map<number, string>()
+  const counters = new Map<number, CounterHealth>()
 
   return {
     /** The loop of that name is alive and will beat again within `withinMs`. */
@@ -85,6 +96,10 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
       else pinFaults.set(pin, fault)
     },
 
+    counter(pin: number, counter: CounterHealth): void {
+      counters.set(pin, counter)
+    },
+
     /** `online, 3 sensors ok, 0 queued`; what fails is named. */
     line(): string {
       const { connected, queued } = broker()
@@ -117,6 +132,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
           ...(error === undefined ? {} : { error }),
         })),
         pins: Object.fromEntries(pinFaults),
+        ...(counters.size === 0 ? {} : { counters: Object.fromEntries(counters) }),
         outbox: { depth: queued, dropped },
         reconnects,
         ...(lastError === undefined ? {} : { last_error: lastError }),

@@ -1,6 +1,6 @@
-/** The input pins: opened, watched, their settled levels told. A pin that can't be opened is tried again. */
+/** The input pins with `mode: state`: opened, watched, their settled levels told. A pin that can't be opened is tried again. */
 import type { Clock } from './clock.ts'
-import type { InputConfig } from './config/schema.ts'
+import type { StateInputConfig } from './config/schema.ts'
 import { GpioError, messageOf } from './errors.ts'
 import { FaultLog } from './faults.ts'
 import type { Gpio, Level } from './gpio/gpio.ts'
@@ -8,7 +8,7 @@ import type { Logger } from './log.ts'
 import { keepTrying } from './reopen.ts'
 
 export interface InputsOptions {
-  readonly pins: readonly InputConfig[]
+  readonly pins: readonly StateInputConfig[]
   readonly gpio: Gpio
   readonly clock: Clock
   readonly log: Logger
@@ -23,7 +23,7 @@ export async function openInputs(options: InputsOptions, signal: AbortSignal): P
   await Promise.all(options.pins.map((config) => openInput(config, options, signal)))
 }
 
-async function openInput(config: InputConfig, options: InputsOptions, signal: AbortSignal): Promise<void> {
+async function openInput(config: StateInputConfig, options: InputsOptions, signal: AbortSignal): Promise<void> {
   const { pin, name, active_low: activeLow, debounce: debounceMs, pull } = config
   const { gpio, clock, log, onState, onFault } = options
   const faults = new FaultLog(log, 'input')

@@ -23,6 +23,18 @@ export interface TelemetryOptions {
   readonly run: string
 }
 
+/** What a counter stands at. */
+export interface Count {
+  readonly pulses: number
+  /** In the unit of the configuration. */
+  readonly total: number
+  /** Absent while it is not known. */
+  readonly rate?: number
+}
+
+/** What a pin of the configuration is to MQTT. */
+export type PinUse = 'output' | 'input' | 'counter'
+
 export type Telemetry = ReturnType<typeof createTelemetry>
 
 /** A broker clears a metric after this many times the longest silence that is normal for it. */
@@ -33,6 +45,13 @@ const SAFE_LEVEL = /^[A-Za-z0-9_-]{1,32}$/
 
 /** Characters of a refused command that its error repeats. */
 const COMMAND_SHOWN = 64
+
+/** The last level of what a pin is heard and told on. */
+const PIN_TOPICS: Readonly<Record<PinUse, readonly string[]>> = {
+  output: ['command', 'state', 'error'],
+  input: ['state'],
+  counter: ['total', 'rate', 'data'],
+}
 
 /** Makes the topics and payloads of one node. */
 export function createTelemetry({ node, topics, run }: TelemetryOptions) {
@@ -82,6 +101,26 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
 
     pinState: (pin: number, level: Level): Message => retained(`${topics.gpio}/${pin}/state`, String(level)),
 
+    /** Live. The total stays true however old it is; a rate that nobody renews is cleared. `intervalMs`: from one to the next. */
+    count(pin: number, { total, rate }: Count, intervalMs: number): Message[] {
+      const messages = [retained(`${topics.gpio}/${pin}/total`, String(total))]
+      if (rate !== undefined) {
+        messages.push({
+          ...retained(`${topics.gpio}/${pin}/rate`, String(rate)),
+          expiresMs: EXPIRY_FACTOR * intervalMs,
+        })
+      }
+      return messages
+    },
+
+    /** The durable record of a counter. `at`: ms since 1970. */
+    countRecord: (pin: number, at: number, count: Count, seq: number): Message => ({
+      topic: `${topics.gpio}/${pin}/data`,
+      payload: JSON.stringify({ timestamp: new Date(at).toISOString(), node, pin, run, seq, ...count }),
+      qos: 1,
+      retain: false,
+    }),
+
     /** Why a command was refused; undefined where the level after the prefix is not fit to be answered on. */
     commandError(pin: string, error: string, command: Uint8Array): Message | undefined {
       if (!SAFE_LEVEL.test(pin)) return undefined
@@ -104,11 +143,8 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
       [...quantities, 'data', 'status'].map((last) => `${sensorPrefix(id)}/${last}`),
 
     /** The topics of one pin, for `info` and `check`. */
-    pinTopics: (pin: number, direction: 'output' | 'input'): Record<string, string> => ({
-      ...(direction === 'output' ? { command: `${topics.gpio}/${pin}/command` } : {}),
-      state: `${topics.gpio}/${pin}/state`,
-      ...(direction === 'output' ? { error: `${topics.gpio}/${pin}/error` } : {}),
-    }),
+    pinTopics: (pin: number, use: PinUse): Record<string, string> =>
+      Object.fromEntries(PIN_TOPICS[use].map((last) => [last, `${topics.gpio}/${pin}/${last}`])),
   }
 }
 

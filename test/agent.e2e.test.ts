@@ -78,6 +78,21 @@ describeWith(['mosquitto', 'mosquitto_pub', 'mosquitto_sub'], 'the built agent a
     expect(records.every(({ sensor }) => sensor === 'trial')).toBe(true)
   })
 
+  it('makes pulses up with --simulate, and keeps their total nowhere', async () => {
+    const meter = '{ pin: 5, mode: counter, interval: 1s, per_pulse: 0.5 }'
+    await writeFile(join(folder, 'counters.json'), '{"5":1234}')
+    const agent = await start(`${CONFIG(mosquitto.url)}    - ${meter}\n`, { STATE_DIRECTORY: folder })
+    const { payload } = await observer.until(
+      ({ topic, payload }) => topic === 'gpio/5/data' && JSON.parse(payload).pulses > 0,
+      { past: true },
+    )
+    const { pulses, total } = JSON.parse(payload)
+    expect(total).toBe(pulses / 2)
+    await observer.until(on('gpio/5/total', String(total)), { past: true })
+    expect(await agent.end('SIGTERM')).toBe(0)
+    expect(await readFile(join(folder, 'counters.json'), 'utf8')).toBe('{"5":1234}')
+  })
+
   it('serves the consumers that people already have, unchanged', async () => {
     await start()
     await observer.until(on('sensors/rpi001/data'), { past: true })

@@ -1,6 +1,9 @@
-/** The start and the end where something does not come back. What the agent does all day is in `golden` and `agent.e2e`. */
+/** The start and the end, where something does not come back, and with what an earlier run has left. What the agent does all day is in `golden` and `agent.e2e`. */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { runAgent } from '../src/agent.ts'
+import { runAgent, type World } from '../src/agent.ts'
 import { parseConfig } from '../src/config/load.ts'
 import type { Gpio } from '../src/gpio/gpio.ts'
 import { createMockGpio, type MockBoard } from '../src/gpio/mock.ts'
@@ -11,8 +14,10 @@ import { recordLog } from './fakes/recording-log.ts'
 
 const never = (): Promise<never> => new Promise(() => {})
 
+type Folders = Pick<World, 'stateFolder' | 'runtimeFolder'>
+
 /** An agent without a broker, whose pins are the board's, but for what `stuck` puts in the place of it. */
-async function start(pins: string, stuck: (board: MockBoard) => Partial<Gpio>) {
+async function start(pins: string, stuck: (board: MockBoard) => Partial<Gpio>, folders: Partial<Folders> = {}) {
   const clock = new FakeClock()
   const { log, told } = recordLog()
   const board = createMockGpio({ clock, log })
@@ -35,16 +40,8 @@ async function start(pins: string, stuck: (board: MockBoard) => Partial<Gpio>) {
   const ended = runAgent(
     config,
     {
-      ...{
-        clock,
-        gpio,
-        log,
-        root: '/nowhere',
-        simulate: false,
-        version: '0',
-        stateFolder: undefined,
-        runtimeFolder: undefined,
-      },
+      ...{ clock, gpio, log, root: '/nowhere', simulate: false, version: '0' },
+      ...{ stateFolder: undefined, runtimeFolder: undefined, ...folders },
       notifier: createNotifier({ env: {}, pid: 1, clock, log }),
       password: async () => undefined,
       random: Math.random,
@@ -98,4 +95,25 @@ it('ends though the pins are never let go of, with the outputs at their exit lev
   await agent.until(agent.ended)
   expect(agent.board.physical(17)).toBe(0)
   expect(agent.told('warn')).toContain('warn the pins were not let go of in time')
+})
+
+it('counts on from the total of an earlier run, in memory at once, and on the card at its end', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sensor-node-agent-'))
+  const [card, memory] = [join(folder, 'card'), join(folder, 'memory')]
+  const kept = (where: string): Promise<string> => readFile(join(where, 'counters.json'), 'utf8').catch(() => 'none')
+  await mkdir(card)
+  await writeFile(join(card, 'counters.json'), '{"5":1000}')
+  const pins = '{ inputs: [{ pin: 5, mode: counter, active_low: true }] }'
+  const agent = await start(pins, () => ({}), { stateFolder: card, runtimeFolder: memory })
+  await agent.until(agent.ready)
+  await agent.clock.advance(1000)
+  for (const level of [0, 1, 0, 1] as const) agent.board.drive(5, level)
+  while ((await kept(memory)) !== '{"5":1002}') await agent.clock.advance(1000)
+  expect(await kept(card)).toBe('{"5":1000}')
+  agent.stop()
+  await agent.until(agent.ended)
+  // A file takes no time of the agent's clock, so that this one's deadline may have passed.
+  while ((await kept(card)) === '{"5":1000}');
+  expect(await kept(card)).toBe('{"5":1002}')
+  await rm(folder, { recursive: true })
 })

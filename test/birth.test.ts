@@ -4,8 +4,8 @@ import { parseConfig } from '../src/config/load.ts'
 import { createTelemetry } from '../src/telemetry.ts'
 import { FakeClock } from './fakes/fake-clock.ts'
 
-function setUp() {
-  const text = 'node: { id: n1 }\ngpio: { inputs: [{ pin: 27 }] }\n'
+function setUp(keys = 'mode: state') {
+  const text = `node: { id: n1 }\ngpio: { inputs: [{ pin: 27, ${keys} }] }\n`
   const { config } = parseConfig(text, '/etc/sensor-node/config.yaml', { env: {}, hostname: 'h' })
   if (config === undefined) throw new Error('the configuration is wrong')
   const telemetry = createTelemetry({ node: 'n1', run: 'r', topics: config.topics })
@@ -31,6 +31,20 @@ describe('the birth message', () => {
     expect(told()).not.toHaveProperty('gpio_reason')
     Object.assign(gpio, { backend: 'chardev', reason: 'no sysfs' })
     expect(told()).toMatchObject({ gpio: 'chardev', gpio_reason: 'no sysfs' })
+  })
+
+  it('tells of a counter its mode, its units and its topics', () => {
+    const { told } = setUp('mode: counter, name: Rain, per_pulse: 0.2794, unit: mm, rate: { per: hour }')
+    expect(told().pins).toEqual([
+      {
+        ...{ pin: 27, name: 'Rain', direction: 'input', mode: 'counter', interval: 10, unit: 'mm', rate_unit: 'mm/h' },
+        topics: { total: 'gpio/27/total', rate: 'gpio/27/rate', data: 'gpio/27/data' },
+      },
+    ])
+  })
+
+  it('tells of any other pin its direction and its topics', () => {
+    expect(setUp().told().pins).toEqual([{ pin: 27, direction: 'input', topics: { state: 'gpio/27/state' } }])
   })
 
   it('is outdated by another backend, once it was told, until it is told anew', () => {

@@ -66,6 +66,14 @@ describe('sensor-node check', () => {
     expect(output).not.toContain('gpio/27/command')
   })
 
+  it('says of a counter what it counts and where, and that auto is the character device then', async () => {
+    const text = 'gpio: { inputs: [{ pin: 5, name: Rain, mode: counter, edge: falling, interval: 1m }] }\n'
+    const { code, output } = await runToEnd(['check', await file('counter.yaml', text)])
+    expect(code).toBe(0)
+    expect(output).toMatch(/auto: chardev, as there is a counter, the kernel releases all lines at our end/)
+    expect(output).toMatch(/5 +Rain +counter of falling edges, every 1m +gpio\/5\/total +gpio\/5\/rate +gpio\/5\/data/)
+  })
+
   it.each([
     ['chardev', /the GPIO character device, the kernel releases all lines at our end, and the board’s pulls decide/],
     ['onoff', /GPIO by sysfs, outputs stay driven after our end/],

@@ -1,6 +1,6 @@
 /**
- * The public contract as text: every message of a simulated day, in order, is `test/golden/topics.txt`. A change of
- * any topic or payload shows there as a difference. `npm run golden` writes the file anew.
+ * The public contract as text: every message of a simulated day, in order, is `test/golden/topics.txt`, and that of a
+ * counter `counter.txt`. A change of any topic or payload shows there as a difference. `npm run golden` writes them anew.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -10,14 +10,12 @@ import { Aedes } from 'aedes'
 import { expect, it } from 'vitest'
 import { runAgent } from '../src/agent.ts'
 import { loadConfig } from '../src/config/load.ts'
-import { createMockGpio } from '../src/gpio/mock.ts'
+import { createMockGpio, type MockBoard } from '../src/gpio/mock.ts'
 import { silentLog } from '../src/log.ts'
 import { createNotifier } from '../src/systemd.ts'
 import { FakeClock, settled } from './fakes/fake-clock.ts'
 
-const GOLDEN = new URL('golden/topics.txt', import.meta.url)
-
-const CONFIG = `
+const DAY = `
 node: { id: rpi001 }
 mqtt: { url: 'mqtt://127.0.0.1:PORT', protocol: 4 }
 sensors:
@@ -38,12 +36,55 @@ gpio:
     - { pin: 27, name: Door }
 `
 
-const HOUR = 3_600_000
+const COUNTER = `
+node: { id: rpi001 }
+mqtt: { url: 'mqtt://127.0.0.1:PORT', protocol: 4 }
+gpio:
+  inputs:
+    - { pin: 20, name: Rain, mode: counter, per_pulse: 0.2794, unit: mm, interval: 1m, rate: { per: hour } }
+`
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
 
 /** What differs from one run to the next says nothing about the contract. */
 const CHANCE = /"(uptime|rss|heap_used|age|timestamp|started|host|model|os|kernel|node_js|version)":("[^"]*"|\d+)/g
 
+interface Play {
+  readonly gpio: MockBoard
+  command(pin: number, payload: string, answer: string): Promise<void>
+  pass(ms: number): Promise<void>
+}
+
 it('publishes a whole day exactly as the golden file says', async () => {
+  await play('topics.txt', DAY, async ({ gpio, command, pass }) => {
+    await pass(7 * HOUR)
+    await command(17, 'on', 'gpio/17/state')
+    await command(22, '{"state":"toggle","for":"10m"}', 'gpio/22/state')
+    await command(17, 'maybe', 'gpio/17/error')
+    await command(5, 'on', 'gpio/5/error')
+    await pass(HOUR)
+    gpio.drive(27, 1)
+    await pass(16 * HOUR)
+  })
+})
+
+it('publishes a shower in the rain gauge exactly as the golden file says', async () => {
+  await play('counter.txt', COUNTER, async ({ gpio, command, pass }) => {
+    await pass(2 * MINUTE)
+    for (let tip = 0; tip < 12; tip += 1) {
+      gpio.drive(20, 1)
+      gpio.drive(20, 0)
+      await pass(20_000)
+    }
+    await pass(6 * MINUTE)
+    await command(20, 'on', 'gpio/20/error')
+  })
+})
+
+/** Runs an agent through it, and holds all that it publishes to the file. */
+async function play(golden: string, yaml: string, script: (play: Play) => Promise<void>): Promise<void> {
+  const GOLDEN = new URL(`golden/${golden}`, import.meta.url)
   const broker = await Aedes.createBroker()
   const server = createServer((socket) => void broker.handle(socket.setNoDelay(true)))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -51,7 +92,7 @@ it('publishes a whole day exactly as the golden file says', async () => {
   if (address === null || typeof address === 'string') throw new Error('no port')
   const folder = await mkdtemp(join(tmpdir(), 'sensor-node-golden-'))
   const file = join(folder, 'config.yaml')
-  await writeFile(file, CONFIG.replace('PORT', String(address.port)))
+  await writeFile(file, yaml.replace('PORT', String(address.port)))
 
   const clock = new FakeClock(Date.UTC(2026, 5, 1))
   const lines: string[] = []
@@ -125,14 +166,7 @@ it('publishes a whole day exactly as the golden file says', async () => {
 
   await until('devices/rpi001/health')
   await idle()
-  await pass(7 * HOUR)
-  await command(17, 'on', 'gpio/17/state')
-  await command(22, '{"state":"toggle","for":"10m"}', 'gpio/22/state')
-  await command(17, 'maybe', 'gpio/17/error')
-  await command(5, 'on', 'gpio/5/error')
-  await pass(HOUR)
-  gpio.drive(27, 1)
-  await pass(16 * HOUR)
+  await script({ gpio, command, pass })
   controller.abort()
   await settled()
   await running
@@ -142,7 +176,7 @@ it('publishes a whole day exactly as the golden file says', async () => {
   const text = `${squashed(lines).join('\n')}\n`
   if (process.env.SENSOR_NODE_WRITE === 'golden') await writeFile(GOLDEN, text)
   expect(text).toBe(await readFile(GOLDEN, 'utf8'))
-})
+}
 
 /** The same message several times in a row is one line with its count. */
 function squashed(lines: readonly string[]): string[] {

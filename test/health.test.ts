@@ -134,6 +134,14 @@ describe('the report', () => {
     expect(health.report()).toMatchObject({ pins: { 22: 'held by "gpio-keys"' } })
   })
 
+  it('says of each counter what it has come to, and nothing of counters where there are none', () => {
+    const { health } = bench()
+    expect(health.report()).not.toHaveProperty('counters')
+    health.counter(5, { pulses: 7, unseen: 0, outages: 0 })
+    health.counter(5, { pulses: 1200, unseen: 100, outages: 1 })
+    expect(health.report()).toMatchObject({ counters: { 5: { pulses: 1200, unseen: 100, outages: 1 } } })
+  })
+
   it('has an uptime that no jump of the wall clock changes', async () => {
     const { clock, health } = bench()
     await clock.advance(60 * SECOND)

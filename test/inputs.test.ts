@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { InputConfig } from '../src/config/schema.ts'
+import type { StateInputConfig } from '../src/config/schema.ts'
 import { GpioError } from '../src/errors.ts'
 import { createMockGpio, type MockBoard } from '../src/gpio/mock.ts'
 import { openInputs } from '../src/inputs.ts'
@@ -19,7 +19,7 @@ interface Bench extends RecordingLog {
 }
 
 async function open(
-  pins: Partial<InputConfig>[] = [{}],
+  pins: Partial<StateInputConfig>[] = [{}],
   arrange: (board: MockBoard) => void = () => {},
 ): Promise<Bench> {
   const clock = new FakeClock()
@@ -31,7 +31,7 @@ async function open(
   const controller = new AbortController()
   await openInputs(
     {
-      pins: pins.map((config) => ({ pin: PIN, active_low: false, debounce: 20, ...config })),
+      pins: pins.map((config) => ({ pin: PIN, mode: 'state' as const, active_low: false, debounce: 20, ...config })),
       gpio: board,
       clock,
       log: recording.log,

@@ -54,7 +54,7 @@ describe('every YAML block of the documents', () => {
       const file = join(folder, 'config.yaml')
       await writeFile(file, yaml)
       const { config } = await loadConfig(file, { env: {}, hostname: 'rpi001' })
-      expect(config.sensors.length + config.gpio.outputs.length).toBeGreaterThan(0)
+      expect(config.sensors.length + config.gpio.outputs.length + config.gpio.inputs.length).toBeGreaterThan(0)
     } finally {
       await rm(folder, { recursive: true })
     }

@@ -17,6 +17,31 @@ const reading: Reading = {
   rejected: [],
 }
 
+describe('what a counter tells', () => {
+  const count = { pulses: 1234, total: 344.7796, rate: 16.764 }
+
+  it('is a total that stays, a rate that expires when nobody renews it, and a record', () => {
+    const topic = (last: string): string => `gpio/5/${last}`
+    expect(telemetry.count(5, count, 10_000)).toEqual([
+      { topic: topic('total'), payload: '344.7796', qos: 1, retain: true },
+      { topic: topic('rate'), payload: '16.764', qos: 1, retain: true, expiresMs: 30_000 },
+    ])
+    expect(telemetry.countRecord(5, reading.at, count, 41)).toEqual({
+      topic: topic('data'),
+      payload:
+        '{"timestamp":"2026-01-02T03:04:05.678Z","node":"rpi001","pin":5,"run":"k3f9","seq":41,"pulses":1234,"total":344.7796,"rate":16.764}',
+      qos: 1,
+      retain: false,
+    })
+  })
+
+  it('has no rate where none is known: absent, never 0', () => {
+    const unknown = { pulses: 0, total: 0 }
+    expect(telemetry.count(5, unknown, 10_000).map(({ topic }) => topic)).toEqual(['gpio/5/total'])
+    expect(telemetry.countRecord(5, reading.at, unknown, 0).payload).not.toContain('rate')
+  })
+})
+
 describe('the record of a read', () => {
   it('has the contract’s keys in the contract’s order, then the values in the sensor’s', () => {
     expect(telemetry.record(undefined, reading, 41)).toEqual({
@@ -115,6 +140,12 @@ describe('the other messages', () => {
       error: 'gpio/17/error',
     })
     expect(telemetry.pinTopics(27, 'input')).toEqual({ state: 'gpio/27/state' })
+  })
+
+  it('topics of a counter, for people, are those that it publishes on', () => {
+    const count = { pulses: 1234, total: 344.7796, rate: 16.764 }
+    const messages = [...telemetry.count(5, count, 10_000), telemetry.countRecord(5, 0, count, 0)]
+    expect(Object.values(telemetry.pinTopics(5, 'counter'))).toEqual(messages.map(({ topic }) => topic))
   })
 
   it('topics of a sensor, for people', () => {

@@ -23,11 +23,17 @@ const RELEASED = 'the kernel releases all lines at our end, and the board’s pu
 const KEPT = 'outputs stay driven after our end'
 
 /** What becomes of the pins, by backend. */
-const AFTER_OUR_END: Readonly<Record<Config['gpio']['backend'], string>> = {
+const AFTER_OUR_END: Readonly<Record<Config['gpio']['backend'] | 'auto with counters', string>> = {
+  'auto with counters': `chardev, as there is a counter, ${RELEASED}`,
   auto: `onoff where this machine has it, ${KEPT}; else chardev, ${RELEASED}`,
   onoff: `GPIO by sysfs, ${KEPT}`,
   chardev: `the GPIO character device, ${RELEASED}`,
   mock: 'a board in memory',
+}
+
+function afterOurEnd({ backend, inputs }: Config['gpio']): string {
+  const counts = backend === 'auto' && inputs.some(({ mode }) => mode === 'counter')
+  return AFTER_OUR_END[counts ? 'auto with counters' : backend]
 }
 
 /** What a configuration yields, for a person. */
@@ -43,7 +49,7 @@ export function describe(config: Config): string {
     ['topics', devices.join('  ')],
     ...(config.gpio.outputs.length + config.gpio.inputs.length === 0
       ? []
-      : [['pins', `${config.gpio.backend}: ${AFTER_OUR_END[config.gpio.backend]}`]]),
+      : [['pins', `${config.gpio.backend}: ${afterOurEnd(config.gpio)}`]]),
   ]
   const sensors = config.sensors.map((sensor) => {
     const quantities = quantitiesOf(sensor)
@@ -64,8 +70,10 @@ export function describe(config: Config): string {
     ...config.gpio.inputs.map((input) => [
       String(input.pin),
       input.name ?? '',
-      `input, ${formatDuration(input.debounce)} debounce`,
-      Object.values(telemetry.pinTopics(input.pin, 'input')).join('  '),
+      input.mode === 'counter'
+        ? `counter of ${input.edge} edges, every ${formatDuration(input.interval)}`
+        : `input, ${formatDuration(input.debounce)} debounce`,
+      Object.values(telemetry.pinTopics(input.pin, input.mode === 'counter' ? 'counter' : 'input')).join('  '),
     ]),
     ...config.sensors.flatMap((sensor) =>
       (sensorTypes[sensor.type].pins?.(sensor) ?? []).map((pin) => [

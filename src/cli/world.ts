@@ -34,7 +34,11 @@ async function createGpio(config: Config, log: Logger, simulate: boolean): Promi
   if (simulate || backend === 'mock' || pins === 0) {
     const { createMockGpio } = await import('../gpio/mock.ts')
     if (pins > 0) log.info({ backend: 'mock' }, 'pins are simulated: a board in memory')
-    return createMockGpio({ clock: systemClock, log, history })
+    const board = createMockGpio({ clock: systemClock, log, history })
+    if (!simulate) return board
+    const { withSimulatedPulses } = await import('../gpio/simulated-pulses.ts')
+    return withSimulatedPulses(board, systemClock)
   }
-  return new GpioOnDemand(backend, () => chooseBackend({ backend, clock: systemClock, log }), log)
+  const counters = inputs.flatMap(({ pin, mode }) => (mode === 'counter' ? [pin] : []))
+  return new GpioOnDemand(backend, () => chooseBackend({ backend, counters, clock: systemClock, log }), log)
 }

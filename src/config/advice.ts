@@ -23,7 +23,9 @@ export function isLoopback(url: string): boolean {
 /** `nodeId` is the id that the topics have. */
 export function advise(root: ConfigNode, parsed: ParsedConfig, nodeId: string): Problem[] {
   const { gpio, mqtt, topics } = parsed
-  const warnings = [...(gpio.backend === 'auto' ? pullsByAuto(root) : []), ...loneInterlocks(root, parsed)]
+  const counters = gpio.inputs.some(({ mode }) => mode === 'counter') // for them `auto` never takes onoff
+  const pulls = gpio.backend === 'auto' && !counters ? pullsByAuto(root) : []
+  const warnings = [...pulls, ...loneInterlocks(root, parsed)]
   const mqttNode = entry(root, 'mqtt')
   const url = entry(mqttNode, 'url') // a broker elsewhere is always named in the file
   const password = good(entry(mqttNode, 'password'))

@@ -17,6 +17,7 @@ export function findConflicts(root: ConfigNode, parsed: ParsedConfig): Problem[]
     ...sharedPins(root, parsed),
     ...sharedAddresses(root, parsed),
     ...pullsByOnoff(root, parsed),
+    ...countersByOnoff(root, parsed),
   ]
 }
 
@@ -93,6 +94,18 @@ export function pulls(root: ConfigNode): { readonly node: ConfigNode; readonly r
     const pin = good(entry(item, 'pin'))
     return [{ node, remedy: pullRemedy(pin === undefined ? 'N' : Number(typedValue(pin)), pull) }]
   })
+}
+
+/** Sysfs loses edges. `auto` takes the character device for a counter: see choose.ts. */
+function countersByOnoff(root: ConfigNode, { gpio }: ParsedConfig): Problem[] {
+  if (gpio.backend !== 'onoff') return []
+  const modes = items(entry(root, 'gpio', 'inputs')).map((item) => good(entry(item, 'mode')))
+  const message = 'can’t be had with gpio.backend: onoff, as sysfs loses edges'
+  return modes.flatMap((node) =>
+    node?.value === 'counter'
+      ? [problemAt(node, message, 'set gpio.backend: chardev, or auto, which then takes it')]
+      : [],
+  )
 }
 
 function byPlace({ node: { at: a } }: Use, { node: { at: b } }: Use): number {

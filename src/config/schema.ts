@@ -3,13 +3,14 @@
  * from this. Keys are as in the file, durations are milliseconds in the program.
  */
 import { z } from 'zod'
-import { PULLS } from '../gpio/pull.ts'
+import { input } from './input-schema.ts'
 import { type SensorConfig, sensor } from './sensor-schema.ts'
 import {
+  activeLow,
   clash,
   duration,
-  flag,
   id,
+  label,
   level,
   levelOr,
   list,
@@ -22,6 +23,7 @@ import {
   whole,
 } from './values.ts'
 
+export type { CounterConfig, InputConfig, StateInputConfig } from './input-schema.ts'
 export { type MetricConfig, type SensorConfig, sensorSchema } from './sensor-schema.ts'
 
 const node = section({
@@ -77,12 +79,6 @@ const mqtt = section({
   if (password_file !== undefined) clash(context, 'password_file', 'username', 'needs username beside it')
 })
 
-const label = text
-  .max(64, 'must have at most 64 characters')
-  .optional()
-  .describe('A label for people, in `info` and the log.')
-const activeLow = flag.default(false).describe('True where the wire is low while the thing is on.')
-
 const output = section({
   pin: pin.describe('BCM number, 0 to 27.'),
   name: label,
@@ -128,28 +124,12 @@ const output = section({
   }
 })
 
-const input = section({
-  pin: pin.describe('BCM number, 0 to 27.'),
-  name: label,
-  active_low: activeLow,
-  debounce: duration
-    .refine((ms) => ms <= 60_000, 'must be at most 60s')
-    .prefault('20ms')
-    .describe('A level counts when it has been stable for this long.'),
-  pull: z
-    .enum(PULLS, { error: 'must be up, down or none' })
-    .optional()
-    .describe(
-      'Resistor inside the chip: `up`, `down` or `none`; default: as it is. By the character device only; with onoff, the firmware sets it: `gpio=27=ip,pu` in `config.txt`.',
-    ),
-})
-
 const gpio = section({
   backend: z
     .enum(['auto', 'onoff', 'chardev', 'mock'], { error: 'must be auto, onoff, chardev or mock' })
     .default('auto')
     .describe(
-      '`onoff` for the real pins by sysfs, `chardev` for the same by the character device, `auto` for the first of these two that this machine has, `mock` for a board in memory.',
+      '`onoff` for the real pins by sysfs, `chardev` for the same by the character device, `auto` for the first of these two that this machine has, and `chardev` where an input has `mode: counter`; `mock` for a board in memory.',
     ),
   mock_history: text
     .optional()
@@ -163,7 +143,9 @@ const gpio = section({
 const topics = section({
   sensors: topicPrefix.default('sensors/{node}').describe('Before a sensor’s metrics, `data` and `status`.'),
   devices: topicPrefix.default('devices/{node}').describe('Before `status`, `info` and `health`.'),
-  gpio: topicPrefix.default('gpio').describe('Before a pin’s `command`, `state` and `error`.'),
+  gpio: topicPrefix
+    .default('gpio')
+    .describe('Before a pin’s `command`, `state` and `error`, or `total`, `rate` and `data`.'),
   alerts: topicPrefix.default('alerts/{node}').describe('Kept free for alerts.'),
 })
 
@@ -189,7 +171,6 @@ export const configSchema = section({
 export type ParsedConfig = z.output<typeof configSchema>
 export type MqttConfig = ParsedConfig['mqtt']
 export type OutputConfig = ParsedConfig['gpio']['outputs'][number]
-export type InputConfig = ParsedConfig['gpio']['inputs'][number]
 export type TopicsConfig = ParsedConfig['topics']
 
 /** A loaded configuration: ids and client id filled in, `{node}` replaced in the prefixes, paths made absolute. */

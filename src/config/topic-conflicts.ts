@@ -98,7 +98,8 @@ function topicsOf(root: ConfigNode, topics: TopicsConfig, ids: readonly unknown[
   const pins = (['output', 'input'] as const).flatMap((direction) =>
     items(entry(root, 'gpio', `${direction}s`)).flatMap((item) => {
       const pin = good(entry(item, 'pin'))
-      return pin === undefined ? [] : Object.values(telemetry.pinTopics(Number(pin.value), direction))
+      const use = good(entry(item, 'mode'))?.value === 'counter' ? 'counter' : direction
+      return pin === undefined ? [] : Object.values(telemetry.pinTopics(Number(pin.value), use))
     }),
   )
   const gpio = pins.length === 0 ? [] : [...pins, telemetry.commandFilter]

@@ -27,6 +27,15 @@ export function section<S extends z.ZodRawShape>(shape: S) {
   return z.strictObject(shape, { error: 'must be a section with keys of its own' })
 }
 
+/** What people call a pin. */
+export const label = text
+  .max(64, 'must have at most 64 characters')
+  .optional()
+  .describe('A label for people, in `info` and the log.')
+
+/** A thing that is on while its wire is low. */
+export const activeLow = flag.default(false).describe('True where the wire is low while the thing is on.')
+
 /** Entries of one kind. */
 export function list<S extends z.ZodType>(schema: S) {
   return z.array(schema, { error: 'must be a list, each entry after "- "' })

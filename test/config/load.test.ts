@@ -95,7 +95,7 @@ describe('a file that is good', () => {
         gpio: {
           backend: 'auto',
           outputs: [{ pin: 17, active_low: false, initial: 'off', on_exit: 'off', interlock_pause: 500 }],
-          inputs: [{ pin: 27, active_low: false, debounce: 20 }],
+          inputs: [{ pin: 27, active_low: false, mode: 'state', debounce: 20 }],
         },
         topics: { sensors: 'sensors/rpi001', devices: 'devices/rpi001', gpio: 'gpio', alerts: 'alerts/rpi001' },
         outbox: { max_records: 10_000 },

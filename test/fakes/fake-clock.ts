@@ -36,6 +36,11 @@ export class FakeClock implements Clock {
     this.#offset += ms
   }
 
+  /** Time passes, and nobody gets to do anything: the event loop is stuck. What was due meanwhile is late. */
+  jump(ms: number): void {
+    this.#monotonic += ms
+  }
+
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {

@@ -27,18 +27,18 @@ export function counterContract(name: string, createBench: () => Promise<Counter
 
   describe(`${name}: counters`, () => {
     it.each([
-      { activeLow: false, edge: 'rising', counted: 1 },
-      { activeLow: false, edge: 'falling', counted: 0 },
-      { activeLow: true, edge: 'rising', counted: 0 },
-      { activeLow: true, edge: 'falling', counted: 1 },
+      { activeLow: false, edge: 'rising', counted: 'high' },
+      { activeLow: false, edge: 'falling', counted: 'low' },
+      { activeLow: true, edge: 'rising', counted: 'low' },
+      { activeLow: true, edge: 'falling', counted: 'high' },
     ] as const)(
-      'a $edge edge is one at which the wire comes to $counted (active low: $activeLow)',
+      'a $edge edge is one at which the wire goes $counted (active low: $activeLow)',
       async ({ activeLow, edge, counted }) => {
-        const rest = counted === 1 ? 0 : 1
+        const [there, rest] = counted === 'high' ? ([1, 0] as const) : ([0, 1] as const)
         await drive(rest)
         const counter = await bench.gpio.counter(LINE, { ...OPTIONS, activeLow, edge })
         const counts = []
-        for (const level of [counted, rest, counted, rest] as const) {
+        for (const level of [there, rest, there, rest]) {
           await drive(level)
           counts.push((await counter.read()).count)
         }
