@@ -270,10 +270,15 @@ describeWith(['mosquitto_pub', 'mosquitto_sub'], 'sensor-node demo', () => {
 
   it('takes the next free port where one is in use, and says which', async () => {
     const blocker = createServer()
-    // Where 1883 is in use already, by a broker of this machine, that does as well.
+    // Where 1883 is in use already, by a broker of this machine, that does as well, unless it ends before we look.
     await new Promise<void>((resolve) => blocker.once('error', () => resolve()).listen(1883, '127.0.0.1', resolve))
     try {
-      const { agent, port } = await demo()
+      let { agent, port } = await demo()
+      if (port === 1883 && !blocker.listening) {
+        const holder = agent
+        ;({ agent, port } = await demo())
+        expect(await holder.end('SIGINT')).toBe(0)
+      }
       expect(port).toBeGreaterThan(1883)
       expect(agent.output()).toContain('1883 is in use')
       expect(await agent.end('SIGINT')).toBe(0)

@@ -16,6 +16,8 @@ describeWith(['shellcheck'], 'every shell script', () => {
     'deploy/install.sh',
     'deploy/uninstall.sh',
     '.ci/run',
+    '.ci/node-versions',
+    '.ci/no-compiler',
     'test/vm/build-image.sh',
     'test/vm/run-tests.sh',
     'test/vm/run-vm.sh',
