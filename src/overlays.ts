@@ -92,7 +92,8 @@ export async function findOverlays(root: string): Promise<Overlays> {
   const owners = seen ? ownersInTree(tree, aliases) : fromBoot
   // A master without a node of ours may hang on USB or I2C: only the file can say that it has a pin.
   if (seen && !owners.some(({ kind }) => kind === 'w1') && (await hasW1Master(root))) {
-    owners.push(...fromBoot.filter(({ kind }) => kind === 'w1'))
+    const masters = fromBoot.filter(({ kind }) => kind === 'w1')
+    owners.push(...masters.map((owner) => ({ ...owner, source: 'kernel' as const }))) // it runs: only its pin is the file's word
   }
   return { owners: owners.sort((a, b) => (a.pins[0] ?? 0) - (b.pins[0] ?? 0)), boot }
 }

@@ -7,13 +7,13 @@ import { sensorTypes } from '../sensors/index.ts'
 import { createTelemetry } from '../telemetry.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
-import { loadEnv, printWarnings } from './problems.ts'
+import { loadEnvHere, printWarnings } from './problems.ts'
 import { table } from './table.ts'
 
 /** @throws ConfigError with all problems */
 export async function check(named: string | undefined): Promise<number> {
   const file = await findConfig(named)
-  const { config, warnings } = await loadConfig(file, loadEnv())
+  const { config, warnings } = await loadConfig(file, await loadEnvHere(false))
   printWarnings(file, warnings)
   process.stdout.write(`${file} is good\n\n${describe(config)}\n`)
   return EXIT.ok

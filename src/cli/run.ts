@@ -5,7 +5,7 @@ import { ConfigError, formatProblem, messageOf } from '../errors.ts'
 import { createLog, type LogLevel } from '../log.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
-import { loadEnv } from './problems.ts'
+import { loadEnvHere } from './problems.ts'
 import { untilSignal } from './signals.ts'
 import { createWorld } from './world.ts'
 
@@ -29,9 +29,10 @@ export async function run(flags: RunFlags): Promise<number> {
   try {
     const file = await findConfig(flags.config)
     log.info({ file }, 'configuration')
-    const { config, warnings } = await loadConfig(file, loadEnv())
+    const simulate = flags.simulate ?? false
+    const { config, warnings } = await loadConfig(file, await loadEnvHere(simulate))
     for (const warning of warnings) log.warn(formatProblem(file, warning))
-    const world = await createWorld(config, log, flags.simulate ?? false)
+    const world = await createWorld(config, log, simulate)
     await runAgent(config, world, AbortSignal.any([signal, failed.signal]))
     return failed.signal.aborted ? EXIT.failed : EXIT.ok
   } catch (error) {

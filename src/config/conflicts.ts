@@ -59,16 +59,25 @@ function sharedValue(node: ConfigNode, other: ConfigNode): string {
   return shown(other.kind === 'scalar' && other.expanded ? other : node)
 }
 
-interface Use {
+/** A pin of the header that the file asks for. */
+export interface Use {
   readonly pin: number
+  /** Where it is asked for. */
   readonly node: ConfigNode
+  /** The sensor that uses it itself; without one it is among `gpio`. */
+  readonly sensor?: ParsedConfig['sensors'][number]
+}
+
+/** Every use of a pin, in the order of the file. */
+export function pinUses(root: ConfigNode, parsed: ParsedConfig): Use[] {
+  const uses = [...sensorPins(root, parsed), ...gpioPins(root, 'outputs'), ...gpioPins(root, 'inputs')]
+  return uses.sort(byPlace)
 }
 
 function sharedPins(root: ConfigNode, parsed: ParsedConfig): Problem[] {
   const problems: Problem[] = []
   const first = new Map<number, ConfigNode>()
-  const uses = [...sensorPins(root, parsed), ...gpioPins(root, 'outputs'), ...gpioPins(root, 'inputs')]
-  for (const { pin, node } of uses.sort(byPlace)) {
+  for (const { pin, node } of pinUses(root, parsed)) {
     const holder = first.get(pin)
     if (holder === undefined) first.set(pin, node)
     else {
@@ -135,7 +144,7 @@ function sensorPins(root: ConfigNode, parsed: ParsedConfig): Use[] {
       const option = options.find((value) => isNumber(value, pin))
       // Without its option in the file it is a default, unless the option is there and wrong.
       if (option === undefined && options.some(({ refused }) => refused)) return []
-      return [{ pin, node: option ?? node }]
+      return [{ pin, node: option ?? node, sensor }]
     })
   })
 }

@@ -4,11 +4,13 @@
  */
 import { dirname, resolve } from 'node:path'
 import { ConfigError, type Problem } from '../errors.ts'
+import type { Overlays } from '../overlays.ts'
 import { advise, clearTextPassword } from './advice.ts'
 import { findConflicts } from './conflicts.ts'
 import { readDocument } from './document.ts'
 import { expandTree } from './expand.ts'
 import { findInterlockConflicts } from './interlock-conflicts.ts'
+import { findOwnedPins } from './pin-owners.ts'
 import { readText } from './read-text.ts'
 import type { Config, ParsedConfig, SensorConfig } from './schema.ts'
 import { absolutePaths, checkFiles } from './secrets.ts'
@@ -21,6 +23,8 @@ import { topicPrefix } from './values.ts'
 export interface LoadEnv {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly hostname: string
+  /** Who has which pins of this machine; without it the file is good for any machine, or for none (`--simulate`). */
+  readonly overlays?: Overlays
 }
 
 export interface Loaded {
@@ -68,9 +72,10 @@ export async function loadWithoutBroker(file: string, env: LoadEnv): Promise<Loa
   if (config === undefined || serious.length > 0) throw new ConfigError(file, config === undefined ? problems : serious)
   return { config, warnings: warnings.filter(others), file }
 }
+const NO_OVERLAYS: Overlays = { owners: [], boot: undefined }
 
 /** The part of loading that touches no file: `file` gives the folder that relative paths begin at. */
-export function parseConfig(text: string, file: string, { env, hostname }: LoadEnv): Parsed {
+export function parseConfig(text: string, file: string, { env, hostname, overlays = NO_OVERLAYS }: LoadEnv): Parsed {
   const { root, problems: ofYaml } = readDocument(text)
   if (root === undefined) return { config: undefined, problems: inFileOrder(ofYaml), warnings: [], root }
   const unresolved = expandTree(root, env)
@@ -79,16 +84,18 @@ export function parseConfig(text: string, file: string, { env, hostname }: LoadE
   if (parsed === undefined) return { config: undefined, problems: inFileOrder(problems), warnings: [], root }
 
   const id = parsed.node.id ?? defaultNodeId(hostname)
+  const owned = findOwnedPins(root, parsed, overlays)
   problems.push(
     ...findConflicts(root, parsed),
     ...findInterlockConflicts(root, parsed),
+    ...owned.problems,
     ...findTopicConflicts(root, parsed.topics, id),
     ...longPrefixes(root, parsed, id),
   )
   return {
     config: complete(parsed, id, folderOf(file)),
     problems: inFileOrder(problems),
-    warnings: inFileOrder(advise(root, parsed, id)),
+    warnings: inFileOrder([...advise(root, parsed, id), ...owned.warnings]),
     root,
   }
 }
