@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { type Load, loadOptional } from '../optional.ts'
 import type { Quantity } from '../reading.ts'
 import { identify, type Model, measure, setUp } from './bme280-chip.ts'
+import { BME280_RANGES } from './bme280-ranges.ts'
 import { hex, type I2cPlace, loadDriver, locationOf } from './i2c.ts'
 import { type Conversation, i2cOptions, openI2cSensor, type ReadyChip } from './i2c-sensor.ts'
 import { isCalled } from './iio.ts'
@@ -33,12 +34,7 @@ export function createBme280(load: Load = loadOptional) {
       ...i2cOptions(ADDRESSES, 'its SDO pin'),
       driver: driverOption('dtoverlay=i2c-sensor,bme280,addr=0x76'),
     }),
-    // BST-BME280-DS002, tables 2 to 4: operating ranges. Digits: what ×16 resolves above its noise.
-    measures: {
-      temperature: { min: -40, max: 85, digits: 2, typical: [18, 24] },
-      humidity: { min: 0, max: 100, digits: 1, typical: [35, 60] },
-      pressure: { min: 300, max: 1100, digits: 2, typical: [990, 1030] },
-    },
+    measures: BME280_RANGES,
     minIntervalMs: 1000,
     defaultIntervalMs: 10_000,
     hardware: true,

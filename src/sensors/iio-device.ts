@@ -5,7 +5,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SensorError } from '../errors.ts'
-import type { Quantity, Sample } from '../reading.ts'
+import { QUANTITIES, type Quantity, type Sample, type Span } from '../reading.ts'
+import { BME280_RANGES } from './bme280-ranges.ts'
 import { type IioDevice, isCalled } from './iio.ts'
 import { type Channel, channelNames, channelsOf, numberIn } from './iio-channels.ts'
 import { iioError } from './iio-error.ts'
@@ -18,6 +19,12 @@ import { inTurn } from './turns.ts'
  */
 const DHT_REST_MS = 2100
 
+/** Chips that answer without a checksum, and what they can measure. */
+const RANGES: readonly {
+  readonly chips: readonly string[]
+  readonly spans: Readonly<Partial<Record<Quantity, Span>>>
+}[] = [{ chips: ['bme280', 'bmp280'], spans: BME280_RANGES }]
+
 /**
  * Opens a device that `findIioDevices` found. Measures nothing yet.
  *
@@ -29,6 +36,7 @@ export async function openIio(device: IioDevice, { clock, log, name }: SensorEnv
   const files = await filesOf(device, what, dht)
   const channels = channelsOf(files)
   if (channels.length === 0) throw nothingOurs(what, files)
+  const spans = RANGES.find(({ chips }) => chips.some((chip) => isCalled(device, chip)))?.spans ?? {}
   log.debug({ sensor: name, device: device.name, folder: device.folder }, 'IIO device found')
   /** Monotonic, ms: from then on a read is a new measurement. */
   let freshFrom = Number.NEGATIVE_INFINITY
@@ -39,9 +47,11 @@ export async function openIio(device: IioDevice, { clock, log, name }: SensorEnv
       if (early > 0) await clock.sleep(early, signal)
       // A read inside the driver can't be called off: the next one waits for its end instead of holding a thread.
       const sample = inTurn(device.folder, signal, () => measure(device, channels, { what, dht, signal }))
-      return await sample.finally(() => {
+      const measured = await sample.finally(() => {
         if (dht) freshFrom = clock.monotonic() + DHT_REST_MS
       })
+      refuseImpossible(what, measured, spans)
+      return measured
     },
     async close() {},
   }
@@ -66,6 +76,20 @@ async function measure(device: IioDevice, channels: readonly Channel[], reading:
     }
   }
   return values
+}
+
+/**
+ * A value that such a chip can't measure is no outlier but the sign of a bus that is stuck, whose zeros or ones the
+ * driver reckons with. The others of that moment are as wrong, also where they look right: 0 % and 100 % of humidity.
+ */
+function refuseImpossible(what: string, sample: Sample, spans: Readonly<Partial<Record<Quantity, Span>>>): void {
+  for (const [quantity, value] of Object.entries(sample) as [Quantity, number][] /* a Sample's own keys */) {
+    const span = spans[quantity]
+    if (span === undefined || (value >= span.min && value <= span.max)) continue
+    const { unit } = QUANTITIES[quantity]
+    const text = `${what} gave a ${quantity} of ${value} ${unit}, and measures ${span.min} to ${span.max}`
+    throw new SensorError('invalid-data', `${text}: nothing of that is taken; check wiring and power`)
+  }
 }
 
 async function readNumber(file: string, { what, dht, signal }: Reading): Promise<number> {

@@ -41,6 +41,17 @@ export function iioError(what: string, file: string, dht: boolean, thrown: unkno
     case 'EPERM':
       return failed('permission', 'these files are for everyone to read: see what hides them from this service')
     default:
-      return failed('bus', 'check wiring and power; a chip that lost its power is set up again when its driver starts')
+      return failed('bus', `check wiring and power; ${restartOf(file)}`)
   }
+}
+
+/**
+ * How to have the driver set up a chip that lost its power. Once a read has failed meanwhile, bmp280 of Linux 6.12 never
+ * does so by itself: its runtime power management stays in its error state (bmp280-core.c, bmp280_read_raw).
+ */
+function restartOf(file: string): string {
+  const [, client] = /\/(\d+-[\da-f]{4})\/iio:device\d+\//.exec(file) ?? []
+  if (client === undefined) return 'a chip that lost its power is set up again when its driver starts'
+  const command = `cd -P /sys/bus/i2c/devices/${client}/driver && echo ${client} | sudo tee unbind bind`
+  return `if the chip lost its power, have its driver set it up again: ${command}`
 }

@@ -36,6 +36,13 @@ it('names sensor, file and code, keeps the cause, and says what to do', () => {
   expect(error.cause).toMatchObject({ code: 'EREMOTEIO' })
 })
 
+it('says how to start the driver of a chip on I2C again, which does not set up a chip that came back', () => {
+  const eio = Object.assign(new Error('EIO: read'), { code: 'EIO' })
+  const { message } = iioError('attic', '/sys/devices/i2c-1/1-0076/iio:device0/in_temp_input', false, eio)
+  expect(message).toContain('cd -P /sys/bus/i2c/devices/1-0076/driver && echo 1-0076 | sudo tee unbind bind')
+  expect(errorOf('EIO', false).message).toContain('when its driver starts')
+})
+
 it('tells of the DHT11 that the driver never understands', () => {
   expect(errorOf('EIO', true).message).toContain('driver: user')
 })

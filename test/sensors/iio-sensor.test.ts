@@ -71,6 +71,29 @@ describe('a chip that the kernel reads', () => {
   })
 })
 
+describe('a chip without a checksum', () => {
+  // What bmp280 of Linux 6.12 makes of a bus that is stuck.
+  const STUCK = {
+    ones: ['187550.000000000\n', '100000.000000000\n', '-9.541132812\n', /temperature of 187\.55 °C.*-40 to 85/],
+    zeros: ['-140870.000000000\n', '0.000000000\n', '131.282000000\n', /temperature of -140\.87 °C/],
+    'a pressure alone': ['21000\n', '40000\n', '-9.5\n', /pressure of -95 hPa.*300 to 1100/],
+  } as const
+
+  it.each(Object.entries(STUCK))('gives nothing at all of a frame of %s', async (_, files) => {
+    const [in_temp_input, in_humidityrelative_input, in_pressure_input, message] = files
+    const sensor = await open(await chip({ in_temp_input, in_humidityrelative_input, in_pressure_input }), {
+      name: 'bme280',
+    })
+    const error = await failureOf(sensor.read(NEVER))
+    expect([error.kind, error.message]).toEqual(['invalid-data', expect.stringMatching(message)])
+  })
+
+  it('of which nothing is known is left to the range of each metric', async () => {
+    const sensor = await open(await chip({ in_temp_input: '187550\n' }, 'other'), { name: 'other' })
+    expect(await sensor.read(NEVER)).toEqual({ temperature: 187.55 })
+  })
+})
+
 describe('a DHT', () => {
   it('is asked again only when its driver measures anew', async () => {
     const clock = new FakeClock()
