@@ -48,6 +48,21 @@ export function simHardware(...args: readonly string[]): void {
   execFileSync('sim-hardware', args)
 }
 
+const UDEV = ['systemd-udevd-control.socket', 'systemd-udevd-kernel.socket', 'systemd-udevd.service']
+
+/**
+ * For tests that are root and export lines by the dozen: the rule of Raspberry Pi OS for a line's owner costs a second
+ * of shell per export on an emulated processor, and root needs it not.
+ */
+export function stopUdev(): void {
+  execFileSync('udevadm', ['settle'])
+  execFileSync('systemctl', ['stop', ...UDEV], { stdio: 'pipe' })
+}
+
+export function startUdev(): void {
+  execFileSync('systemctl', ['start', ...UDEV], { stdio: 'pipe' })
+}
+
 /** Kernel numbers of the lines that are exported. */
 export function exported(): number[] {
   return readdirSync('/sys/class/gpio')

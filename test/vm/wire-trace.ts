@@ -1,8 +1,10 @@
 /**
  * Everything that the kernel did to a line, by its own trace of GPIO calls: unlike a probe that looks now and then, it
- * misses no glitch. Events: include/trace/events/gpio.h.
+ * misses no glitch. Events: include/trace/events/gpio.h, and one more for a line that its holder gives back, when the
+ * simulator's chip lets go of the wire.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, closeSync, constants, existsSync, openSync, readSync, writeFileSync } from 'node:fs'
+import { codeOf } from '../../src/errors.ts'
 import type { Level } from '../../src/gpio/gpio.ts'
 import { drive } from './hardware.ts'
 
@@ -13,13 +15,22 @@ export interface Move {
 
 const TRACING = '/sys/kernel/tracing'
 
-/** `node-123 [000] ..... 4.56: gpio_value: 529 set 1`, and `gpio_direction: 529 out (0)`, 0 for done. */
+/** Documentation/trace/kprobetrace.rst: the second argument of a function on x86-64 is in the register si. */
+const FREED = 'p:gpio/freed gpio_sim:gpio_sim_free line=%si:u32\n'
+
+/**
+ * `node-123 [000] ..... 4.56: gpio_value: 529 set 1`, `gpio_direction: 529 out (0)` with 0 for done, and
+ * `freed: (gpio_sim_free+0x4/0x70 [gpio_sim]) line=17`.
+ */
 const EVENT =
-  /^\s*(?<program>.+)-\d+\s.*: gpio_(?:value: (?<set>\d+) set (?<level>[01])|direction: (?<turned>\d+) +(?<direction>in|out) \(0\))/
+  /^\s*(?<program>.+)-\d+\s.*: (?:gpio_value: (?<set>\d+) set (?<level>[01])|gpio_direction: (?<turned>\d+) +(?<direction>in|out) \(0\)|freed: .* line=(?<freed>\d+))/
 
 /** Follows lines that begin as inputs at 0. Only one at a time. */
 export class WireTrace {
   readonly #base: number
+  /** What is read from it is gone from the trace, and a read does not wait. */
+  readonly #pipe = openSync(`${TRACING}/trace_pipe`, constants.O_RDONLY | constants.O_NONBLOCK)
+  readonly #bytes = Buffer.alloc(64 * 1024)
   /** Whose calls are left out: what holds a line in a test is not what is tested. */
   readonly #ignored: readonly string[]
   readonly #moves = new Map<number, Move[]>()
@@ -29,9 +40,10 @@ export class WireTrace {
   constructor(base: number, ignored: readonly string[] = []) {
     this.#base = base
     this.#ignored = ignored
+    if (!existsSync(`${TRACING}/events/gpio/freed`)) appendFileSync(`${TRACING}/kprobe_events`, FREED)
     writeFileSync(`${TRACING}/trace_clock`, 'global')
     writeFileSync(`${TRACING}/events/gpio/enable`, '1')
-    writeFileSync(`${TRACING}/trace`, '')
+    this.#read()
   }
 
   /** Every change of level or direction so far. */
@@ -49,17 +61,28 @@ export class WireTrace {
 
   end(): void {
     writeFileSync(`${TRACING}/events/gpio/enable`, '0')
+    closeSync(this.#pipe)
+  }
+
+  #read(): string {
+    for (let text = ''; ; ) {
+      try {
+        text += this.#bytes.toString('latin1', 0, readSync(this.#pipe, this.#bytes))
+      } catch (error) {
+        if (codeOf(error) === 'EAGAIN') return text
+        throw error
+      }
+    }
   }
 
   #catchUp(): void {
-    const text = readFileSync(`${TRACING}/trace`, 'utf8')
-    writeFileSync(`${TRACING}/trace`, '')
-    for (const row of text.split('\n')) {
-      const { program = '', set, level, turned, direction } = EVENT.exec(row)?.groups ?? {}
+    for (const row of this.#read().split('\n')) {
+      const { program = '', set, level, turned, direction, freed } = EVENT.exec(row)?.groups ?? {}
       if (this.#ignored.includes(program.trim())) continue
       if (set !== undefined) this.#change(Number(set) - this.#base, { latch: level === '1' ? 1 : 0 })
       if (turned !== undefined)
         this.#change(Number(turned) - this.#base, { direction: direction === 'out' ? 'out' : 'in' })
+      if (freed !== undefined) this.#change(Number(freed), { direction: 'in' })
     }
   }
 
