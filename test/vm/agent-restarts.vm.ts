@@ -1,6 +1,8 @@
 /** Outputs through the life of the whole agent: start, crash, the start after it, and a clean stop. No wire twitches. */
 import { spawnSync } from 'node:child_process'
+import { chmodSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Level } from '../../src/gpio/gpio.ts'
 import type { AgentProcess } from '../fakes/agent-process.ts'
 import { runAs } from './agent.ts'
 import { resetLines, wire } from './hardware.ts'
@@ -15,10 +17,11 @@ const LED = 17
 const PUMP = 22
 const HEATER = 23
 
-const CONFIG = (initial: string): string => `
+const CONFIG = (initial: string, backend = 'onoff'): string => `
 node: { id: rpi001 }
 mqtt: { url: 'mqtt://localhost:1883' }
 gpio:
+  backend: ${backend}
   outputs:
     - { pin: ${LED}, name: LED, initial: ${initial}, on_exit: keep }
     - { pin: ${PUMP}, name: Pump, active_low: true }
@@ -26,6 +29,8 @@ gpio:
   inputs:
     - { pin: 27, name: Door }
 `
+
+const once = (level: Level) => [{ direction: 'out', level }]
 
 let trace: WireTrace
 let subscriber: Subscriber
@@ -47,10 +52,10 @@ afterEach(async () => {
   clearRetained()
 })
 
-async function start(initial = 'off'): Promise<void> {
-  const up = subscriber.until('gpio/27/state')
-  agent = runAs('pi', CONFIG(initial))
-  await up
+async function start(initial = 'off', backend = 'onoff'): Promise<void> {
+  const up = [...LINES, 27].map((line) => subscriber.until(`gpio/${line}/state`))
+  agent = runAs('pi', CONFIG(initial, backend))
+  await Promise.all(up)
 }
 async function watch(): Promise<Probe> {
   watching = await probe(LINES)
@@ -58,13 +63,18 @@ async function watch(): Promise<Probe> {
 }
 
 describe('the outputs of the agent', () => {
-  it('from a cold start each wire moves once, to its level', async () => {
+  it('a start moves each wire once, to its level; a clean stop once more, to its exit level, and frees the inputs', async () => {
     const watched = await watch()
     await start()
-    expect(trace.moves(LED)).toEqual([{ direction: 'out', level: 0 }])
-    expect(trace.moves(PUMP)).toEqual([{ direction: 'out', level: 1 }])
-    expect(trace.moves(HEATER)).toEqual([{ direction: 'out', level: 1 }])
-    expect(await watched.end()).toEqual(['0', '01', '01'])
+    expect(trace.moves(LED)).toEqual(once(0))
+    expect(trace.moves(PUMP)).toEqual(once(1))
+    expect(trace.moves(HEATER)).toEqual(once(1))
+    expect(await agent.end('SIGTERM')).toBe(0)
+    expect(LINES.map((line) => trace.moves(line))).toEqual([once(0), once(1), [...once(1), ...once(0)]])
+    expect(await watched.end()).toEqual(['0', '01', '010'])
+    // Free for the next one who wants it; the outputs are not.
+    expect(spawnSync('gpioget', ['gpiochip0', '27']).status).toBe(0)
+    expect(spawnSync('gpioget', ['gpiochip0', String(PUMP)]).status).not.toBe(0)
   })
 
   it('a crash and the start after it move no wire: outputs keep their level, and are adopted', async () => {
@@ -81,18 +91,6 @@ describe('the outputs of the agent', () => {
     expect((await subscriber.until(`gpio/${LED}/state`, /^/, 'past')).payload).toBe('1')
     expect(LINES.map((line) => trace.moves(line))).toEqual(before)
     expect(await watched.end()).toEqual(['1', '1', '1'])
-  })
-
-  it('a clean stop brings outputs to their exit level in one move, keeps them there, and frees the inputs', async () => {
-    await start('on')
-    const before = trace.moves(HEATER).length
-    const watched = await watch()
-    expect(await agent.end('SIGTERM')).toBe(0)
-    expect(trace.moves(HEATER).slice(before)).toEqual([{ direction: 'out', level: 0 }])
-    expect(await watched.end()).toEqual(['1', '1', '10'])
-    // Free for the next one who wants it; the outputs are not.
-    expect(spawnSync('gpioget', ['gpiochip0', '27']).status).toBe(0)
-    expect(spawnSync('gpioget', ['gpiochip0', String(PUMP)]).status).not.toBe(0)
   })
 
   it('a pin that somebody else holds is told with the holder’s name, and taken when it is free', async () => {
@@ -113,5 +111,54 @@ describe('the outputs of the agent', () => {
     spawnSync('pkill', ['-x', 'gpioset'])
     expect((await state).payload).toBe('1')
     expect(wire(HEATER)).toBe(1)
+  })
+})
+
+describe('the outputs of the agent on the character device', () => {
+  /** To the kernel a line that was an output is one, also when nobody has it. */
+  beforeEach(() => expect(spawnSync('gpioget', ['gpiochip0', ...LINES.map(String)]).status).toBe(0))
+
+  it('each start moves each wire once, to its level, also after a crash; at each end the kernel takes it back', async () => {
+    const watched = await watch()
+    const released = { direction: 'in', level: 0 }
+    const lives = [
+      { end: 'SIGKILL', exit: 'SIGKILL', heater: [] },
+      // on_exit: off. The others are to be kept, and are, as long as somebody holds them.
+      { end: 'SIGTERM', exit: 0, heater: once(0) },
+    ] as const
+    for (const life of lives) {
+      const before = LINES.map((line) => trace.moves(line).length)
+      const moves = () => LINES.map((line, index) => trace.moves(line).slice(before[index]))
+      await start('on', 'chardev')
+      expect(moves(), life.end).toEqual([once(1), once(1), once(1)])
+      expect(await agent.end(life.end)).toBe(life.exit)
+      expect(moves(), life.end).toEqual([
+        [...once(1), released],
+        [...once(1), released],
+        [...once(1), ...life.heater, released],
+      ])
+      const { stdout } = spawnSync('gpioget', ['gpiochip0', ...LINES.map(String), '27'], { encoding: 'utf8' })
+      expect(stdout).toBe('0 0 0 0\n')
+    }
+    expect(await watched.end()).toEqual(['01010', '01010', '01010'])
+  })
+
+  it('is what auto takes where the user may not export lines; the log and info say so, and why', async () => {
+    chmodSync('/sys/class/gpio/export', 0o700)
+    try {
+      const info = subscriber.until('devices/rpi001/info', /"gpio"/)
+      await start('off', 'auto')
+      expect(JSON.parse((await info).payload)).toMatchObject({
+        gpio: 'chardev',
+        gpio_reason: expect.stringMatching(/export can't be written: EACCES/),
+      })
+      expect(agent.output()).toMatch(/"backend":"chardev".*EACCES/)
+      const state = subscriber.until(`gpio/${LED}/state`, '1')
+      publish(`gpio/${LED}/command`, 'on')
+      await state
+      expect(wire(LED)).toBe(1)
+    } finally {
+      chmodSync('/sys/class/gpio/export', 0o770)
+    }
   })
 })

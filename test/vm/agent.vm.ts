@@ -3,13 +3,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { AgentProcess } from '../fakes/agent-process.ts'
 import { runAs } from './agent.ts'
 import { defaultWeather, drive, resetLines, weather, wire } from './hardware.ts'
+import { PATIENCE_MS } from './patience.ts'
 import { clearRetained, publish, type Subscriber, subscribe } from './subscriber.ts'
 
 /** In the groups gpio and i2c, and not root. */
 const PI = 'pi'
 const STRANGER = 'nobody'
-const PATIENCE_MS = 90_000
-
 let subscriber: Subscriber
 
 describe('the agent of a user in the groups gpio and i2c', () => {
@@ -17,8 +16,9 @@ describe('the agent of a user in the groups gpio and i2c', () => {
   beforeAll(async () => {
     resetLines()
     subscriber = await subscribe()
+    const up = [17, 22, 27].map((pin) => subscriber.until(`gpio/${pin}/state`))
     agent = runAs(PI)
-    await subscriber.until('gpio/27/state')
+    await Promise.all(up)
   })
   beforeEach(() => subscriber.clear())
   afterAll(async () => {

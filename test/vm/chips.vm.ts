@@ -1,10 +1,11 @@
-/** How kernels number the header's lines: by which chip, from where, and between which others. By the real onoff. */
+/** How kernels number the header's lines: by which chip, from where, and between which others. For both real backends. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
+import { createChardevGpio } from '../../src/gpio/chardev.ts'
 import { createOnoffGpio } from '../../src/gpio/onoff.ts'
 import { silentLog } from '../../src/log.ts'
 import { errorOf } from '../gpio/contract.ts'
-import { exported, resetLines, simHardware, wire } from './hardware.ts'
+import { exported, resetLines, simHardware, startUdev, stopUdev, wire } from './hardware.ts'
 
 /** In the order in which they come up. `base` -1: the next that is free. */
 interface Chip {
@@ -31,15 +32,20 @@ function takeDown(): void {
 }
 
 beforeAll(() => {
+  stopUdev()
   resetLines()
   simHardware('gpio-down')
 })
 afterEach(takeDown)
-afterAll(() => simHardware('gpio-up'))
+afterAll(() => {
+  startUdev()
+  simHardware('gpio-up')
+})
 
-const open = () => createOnoffGpio({ clock: systemClock, log: silentLog() })
+const given = { clock: systemClock, log: silentLog() }
+const BACKENDS = { onoff: () => createOnoffGpio(given), chardev: () => createChardevGpio(given) }
 
-describe('a header on a kernel', () => {
+describe.each(Object.entries(BACKENDS))('a header on a kernel, by %s', (backend, open) => {
   it.each([
     { board: 'a Pi 3, old kernel', chips: [chip('pi', 'pinctrl-bcm2835', 54, 0), EXPANDER], number: 17 },
     { board: 'a Pi 3', chips: [chip('pi', 'pinctrl-bcm2835', 54), EXPANDER], number: 529 },
@@ -51,7 +57,7 @@ describe('a header on a kernel', () => {
     bringUp(chips)
     const gpio = await open()
     const output = await gpio.output(17, { initial: 1, activeLow: false })
-    expect([exported(), wire(17)]).toEqual([[number], 1])
+    expect([exported(), wire(17)]).toEqual([backend === 'onoff' ? [number] : [], 1])
     await output.write(0)
     expect(wire(17)).toBe(0)
     await gpio.close()
@@ -62,8 +68,9 @@ describe('a header on a kernel', () => {
     bringUp([chip('pi', 'pinctrl-rp1', 54), SOC, chip('second', 'pinctrl-rp1', 54)])
     const error = await errorOf(open())
     expect(error.kind).toBe('ambiguous')
-    expect(error.message).toContain('gpiochip512')
-    expect(error.message).toContain('gpiochip598')
+    // By the number of its first line, and by that of its device.
+    for (const name of backend === 'onoff' ? ['gpiochip512', 'gpiochip598'] : ['/dev/gpiochip0', '/dev/gpiochip2'])
+      expect(error.message).toContain(name)
     expect(exported()).toEqual([])
   })
 
@@ -78,6 +85,7 @@ describe('a header on a kernel', () => {
   it('a kernel without any chip is an error that says so', async () => {
     const error = await errorOf(open())
     expect(error.kind).toBe('not-found')
-    expect(error.message).toContain('/sys/class/gpio has no gpiochip')
+    const said = backend === 'onoff' ? '/sys/class/gpio has no gpiochip' : 'there is no /dev/gpiochip*'
+    expect(error.message).toContain(said)
   })
 })

@@ -2,10 +2,9 @@
 import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { PATIENCE_MS } from './patience.ts'
 
 export const CONFIG_FILE = '/etc/sensor-node/config.yaml'
-
-const PATIENCE_MS = 90_000
 
 export function systemctl(...args: readonly string[]): void {
   execFileSync('systemctl', args, { stdio: 'pipe' })

@@ -1,6 +1,7 @@
 /** The real `mosquitto_sub`, listening to everything on the guest's broker. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { PATIENCE_MS } from './patience.ts'
 
 export interface Message {
   readonly topic: string
@@ -21,9 +22,6 @@ interface Knock {
   /** Of mosquitto_pub. */
   readonly options: readonly string[]
 }
-
-/** For a machine that has other things to do, too: far more than anything takes. */
-const PATIENCE_MS = 90_000
 
 /**
  * Resolves when the broker has confirmed the subscription.
