@@ -16,7 +16,7 @@ describe('after a reboot', () => {
   it('the service is there by itself, and the pins are at their initial levels', async () => {
     await until('it is active', () => property('ActiveState')[0] === 'active')
     expect(property('NRestarts')).toEqual(['0'])
-    expect([wire(17), wire(22), wire(23)]).toEqual([0, 1, 1])
+    await until('levels 0, 1 and 1', () => [wire(17), wire(22), wire(23)].join() === '0,1,1')
   })
 
   it('commands, buttons and readings pass again', async () => {

@@ -1,6 +1,6 @@
 /**
- * A probe at some wires: looks at the simulator's lines as fast as one process can that lets others go
- * first, and notes each change.
+ * A probe at some wires: looks at the simulator's lines a hundred times a second, and notes each change. What falls
+ * between two looks is for wire-trace.ts to see; a probe that never rests would take the processor from who is watched.
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -14,7 +14,9 @@ export interface Probe {
 /** Looks until it is told to stop; by builtins of the shell alone, as a process per look would be too slow. */
 const LOOK = `
 trap 'done=yes' TERM
+exec {nothing}<> <(:)
 while [ -z "$done" ]; do
+  read -t 0.01 -u $nothing
   now=
   for file; do
     read -r level <"$file"
@@ -27,7 +29,7 @@ done`
 /** Resolves when it has looked for the first time. */
 export async function probe(lines: readonly number[]): Promise<Probe> {
   const files = lines.map((line) => `${folder(line)}/value`)
-  const child = spawn('nice', ['-n', '19', 'dash', '-c', LOOK, 'probe', ...files], {
+  const child = spawn('bash', ['-c', LOOK, 'probe', ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const looks: string[] = []
