@@ -1,6 +1,7 @@
 /**
  * Wires everything, start to stop. The only file that knows everybody; read downwards it is the way data flows:
  * sensors and inputs into telemetry, the outbox and MQTT; commands from MQTT through the router to the outputs.
+ * Longer than most files here: it is the one picture of the whole, and in parts it would be none.
  */
 import { randomInt } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
