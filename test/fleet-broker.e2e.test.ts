@@ -38,6 +38,8 @@ const OWN_TOPICS = [
   ...telemetry.metrics('attic', reading, () => undefined),
   telemetry.record(undefined, reading, 0),
   telemetry.pinState(17, 1),
+  ...telemetry.count(5, { pulses: 2, total: 2, rate: 1 }, 10_000),
+  telemetry.countRecord(5, 0, { pulses: 2, total: 2, rate: 1 }, 0),
   ...(refused === undefined ? [] : [refused]),
 ]
   .map(({ topic }) => topic)

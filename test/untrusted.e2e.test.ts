@@ -64,6 +64,7 @@ describeWith(['mosquitto'], 'an agent among strangers', () => {
       await observer.publish(`gpio/${pin}/command`, text)
       expect(JSON.parse((await answer).payload).command).toBe(text)
     }
+    await agent.wrote(/\\u001b\[2J/) // the last of them
     expect(existsSync(trap)).toBe(false)
     const lines = agent
       .output()
