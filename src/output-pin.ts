@@ -8,6 +8,7 @@
  */
 import type { Clock } from './clock.ts'
 import type { Command } from './command.ts'
+import { createCommandQueue } from './command-queue.ts'
 import type { OutputConfig } from './config/schema.ts'
 import { formatDuration } from './config/values.ts'
 import { LATE, withDeadline } from './deadline.ts'
@@ -56,8 +57,8 @@ export class OutputPin implements Member {
   /** False after a failed write, until the next good one. */
   #sure = true
   #offSince = 0
-  /** Tail of the commands of this pin: one at a time, in order. */
-  #work: Promise<unknown> = Promise.resolve()
+  /** Commands of this pin: one at a time, in order, and no more than so many. */
+  readonly #inTurn = createCommandQueue()
   /** Tail of the reads and writes of the line. */
   #line: Promise<unknown> = Promise.resolve()
   /** The one switch of its own that any later command calls off: the end of a `for`. */
@@ -412,15 +413,9 @@ export class OutputPin implements Member {
     })
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#work.then(work)
-    this.#work = turn.catch(() => {}) // whoever asked for the work gets its error
-    return turn
-  }
-
   #onLine<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#line.then(work)
-    this.#line = turn.catch(() => {}) // likewise
+    this.#line = turn.catch(() => {}) // whoever asked for the work gets its error
     return turn
   }
 }
