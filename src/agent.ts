@@ -97,7 +97,8 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     reconnects: mqtt.reconnects,
     lastError: mqtt.lastError,
     queued: outbox.depth,
-    dropped: mqtt.droppedEvents === 0 ? outbox.dropped : { ...outbox.dropped, events: mqtt.droppedEvents },
+    dropped: { ...outbox.dropped, ...mqtt.dropped },
+    session: mqtt.session,
   }))
   const tell = (): void => {
     mqtt.publish(telemetry.health(health.report()))
@@ -152,16 +153,18 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     will: telemetry.status('offline'),
     birth: () => [telemetry.status('online'), birth.message()],
     subscriptions: config.gpio.outputs.length + config.gpio.inputs.length > 0 ? [telemetry.commandFilter] : [],
-    onMessage: (topic, payload, retained) => void route(topic, payload, retained),
+    onMessage: ({ topic, payload, retained }) => void route(topic, payload, retained),
     onConnected(connected) {
       outputs.connected(connected)
       tell()
     },
+    onChange: tell,
     outbox,
     clock,
     log,
     beat: (withinMs) => health.beat('broker', withinMs),
     random: world.random,
+    root,
   })
 
   // Pins first: an output must have its level before the sensors and the broker take their time.

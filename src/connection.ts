@@ -1,31 +1,38 @@
 /**
  * One connection to the broker, from CONNECT to its end, over MQTT.js. Never reused: after its end `mqtt.ts` makes
- * a new one, so no state of the client library outlives a failure, and a changed password is seen.
+ * a new one, so no state of the client library outlives a failure, and a changed password or certificate is seen.
+ * Every wait has a deadline of ours, whatever the library says of itself: it is known to lose callbacks and to stop
+ * for good where a broker vanishes (mqttjs/MQTT.js#1974, Koenkk/zigbee2mqtt#33150).
  */
-import { readFile } from 'node:fs/promises'
-import { connect as connectTcp } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { connect as connectTls } from 'node:tls'
-import { type IClientOptions, type IDisconnectPacket, MqttClient } from 'mqtt'
+import { type IClientOptions, type IConnackPacket, type IDisconnectPacket, type IPublishPacket, MqttClient } from 'mqtt'
+import { type Limits, limitsOf, lowered, packetSize } from './broker-limits.ts'
+import { type Clock, pause } from './clock.ts'
 import type { MqttConfig } from './config/schema.ts'
+import { LATE, withDeadline } from './deadline.ts'
+import { dialer } from './dial.ts'
+import { bounded, createTrimmer } from './inbound-limit.ts'
 import { ConnectionError, failure, refusal } from './mqtt-errors.ts'
-import type { Message } from './telemetry.ts'
+import type { Incoming, Message } from './telemetry.ts'
 
 export interface ConnectOptions {
   readonly config: MqttConfig & { readonly client_id: string }
   readonly protocol: 4 | 5
-  readonly password: string | undefined
+  readonly password: () => Promise<string | undefined>
   readonly will: Message
-  readonly onMessage: (topic: string, payload: Uint8Array, retained: boolean) => void
+  readonly onMessage: (message: Incoming) => void
+  readonly clock: Clock
+  /** The folder that stands for `/`. */
+  readonly root: string
 }
 
 export interface Connection {
   /** What the broker can do, as far as it says. */
   readonly limits: Limits
-  /** Resolves when the broker has acknowledged it (QoS 0: when it is written). @throws ConnectionError */
+  /** Resolves when the broker has acknowledged it (QoS 0: when it is written). @throws ConnectionError, `refused` where it is the message's fault */
   publish(message: Message): Promise<void>
-  /** Subscribes at QoS 2, with Retain As Published. @throws ConnectionError when the broker refuses */
-  subscribe(filter: string): Promise<void>
+  /** Subscribes at QoS 2, with Retain As Published; gives the QoS that was granted. @throws ConnectionError, `refused` where the broker refuses it */
+  subscribe(filter: string): Promise<number>
   /** Resolves with the reason when the connection has ended, also after `end`. Never rejects. */
   readonly closed: Promise<ConnectionError>
   /** Says goodbye, so that the broker does not publish the will. */
@@ -34,22 +41,16 @@ export interface Connection {
   destroy(): void
 }
 
-export interface Limits {
-  /** QoS 1 messages that may be under way. */
-  readonly receiveMaximum: number
-  readonly maximumQos: 0 | 1
-  readonly retainAvailable: boolean
-}
-
-/** From the first byte to CONNACK, ms. */
+/** From the first look at a certificate to CONNACK, ms. */
 export const CONNECT_TIMEOUT_MS = 10_000
-/** Where the broker names no Receive Maximum: what Mosquitto allows by default (mosquitto.conf, max_inflight_messages). */
-const DEFAULT_WINDOW = 20
+/** So long may messages and subscriptions be under way without any acknowledgement, ms. */
+export const ACK_TIMEOUT_MS = 30_000
+const STUCK = `nothing was acknowledged for ${ACK_TIMEOUT_MS / 1000} s: does the broker still work?`
 
 /**
  * The largest packet that the broker may send us, bytes (MQTT 5.0, section 3.1.2.11.4). What is larger the broker keeps
  * to itself; without the limit, a message of 256 MB would be taken in whole. Far above any command, so that one that is
- * merely too long is still answered with the reason. MQTT 3.1.1 has no such word.
+ * merely too long is still answered with the reason. For MQTT 3.1.1, which has no such word, see `inbound-limit.ts`.
  */
 const LARGEST_PACKET = 2 * 1024 * 1024
 
@@ -59,139 +60,240 @@ const LARGEST_PACKET = 2 * 1024 * 1024
  * @throws ConnectionError; on abort the signal's reason
  */
 export async function connect(options: ConnectOptions, signal: AbortSignal): Promise<Connection> {
-  const dial = await dialer(options.config)
-  signal.throwIfAborted()
-  const client = new MqttClient(dial, clientOptions(options))
-  let reason: ConnectionError | undefined
-
-  const closed = new Promise<ConnectionError>((resolve) => {
-    client.once('close', () => {
-      resolve(reason ?? new ConnectionError('closed', 'the broker ended the connection'))
-      client.end(true)
+  let reached: Reached = 'nothing'
+  const attempt = (until: AbortSignal): Promise<Connection> =>
+    open(options, until, (step) => {
+      reached = step
     })
+  const connection = await withDeadline(attempt, CONNECT_TIMEOUT_MS, options.clock, signal).catch((error: unknown) => {
+    throw error instanceof ConnectionError ? early(error, reached) : error
   })
-  client.on('error', (error) => {
-    reason ??=
-      error instanceof Error && 'code' in error && typeof error.code === 'number' ? refusal(error.code) : failure(error)
-    // Not every error of the client library closes its stream: a keep-alive or protocol failure must not linger.
-    client.stream.destroy()
-  })
-  client.on('disconnect', (packet: IDisconnectPacket) => {
-    reason = refusal(packet.reasonCode ?? 0, packet.properties?.reasonString)
-  })
-  client.on('message', (topic, payload, packet) => options.onMessage(topic, payload, packet.retain))
+  if (connection === LATE) throw new ConnectionError(`timeout-${reached}`, SILENT[reached])
+  return connection
+}
 
-  const limits = await established(client, closed, signal)
+type Reached = 'nothing' | 'files' | 'host' | 'broker'
+
+/** What a cut looks like to a socket. */
+const CUTS: ReadonlySet<string> = new Set(['closed', 'ECONNRESET', 'EPIPE'])
+
+/** A cut before any answer says more where it is known how far we came. */
+function early(error: ConnectionError, step: Reached): ConnectionError {
+  if (!CUTS.has(error.kind)) return error
+  if (step === 'host') {
+    const reason =
+      'the host cut the connection before TLS was settled: does the port speak it? mqtts:// usually goes to 8883'
+    return new ConnectionError('no-tls', reason, { cause: error })
+  }
+  const reason =
+    'the broker ended the connection without an answer: is it one for MQTT, and does the port want TLS (mqtts://)?'
+  return new ConnectionError('closed', reason, { cause: error })
+}
+
+const SECONDS = `within ${CONNECT_TIMEOUT_MS / 1000} s`
+const SILENT: Readonly<Record<Reached, string>> = {
+  nothing: `the files with password and certificates could not be read ${SECONDS}: is their disk all right?`,
+  files: `the host does not answer ${SECONDS}: is it switched on, does a firewall drop packets, is the port right?`,
+  host: `the host took the connection, and spoke no TLS ${SECONDS}: mqtts:// usually goes to port 8883`,
+  broker: `something took the connection, and no broker answered ${SECONDS}: is it one, and does it still work?`,
+}
+
+async function open(
+  options: ConnectOptions,
+  signal: AbortSignal,
+  reached: (step: Reached) => void,
+): Promise<Connection> {
+  const { protocol, clock, onMessage } = options
+  const password = await options.password()
+  const dial = await dialer(options.config, options.root)
+  signal.throwIfAborted()
+  reached('files')
+
+  let socket: Duplex | undefined
+  const client = new MqttClient(
+    () => {
+      const opening = dial.open().once('connect', () => reached(dial.secure ? 'host' : 'broker'))
+      opening.once('secureConnect', () => reached('broker'))
+      opening.on('error', (error) => finish(failure(error)))
+      socket = bounded(opening, createTrimmer(protocol))
+      socket.on('error', (error) => finish(failure(error)))
+      return socket
+    },
+    clientOptions(options, password),
+  )
+
+  const over = new AbortController()
+  /** Each waits for an answer of the broker. */
   const pending = new Set<(error: ConnectionError) => void>()
-  void closed.then((error) => {
-    for (const reject of pending) reject(error)
+  let resolveClosed = (_: ConnectionError): void => {}
+  const closed = new Promise<ConnectionError>((resolve) => {
+    resolveClosed = resolve
   })
+  /** The end, for the first reason that is given. Waits for nothing that the library would have to say. */
+  const finish = (reason: ConnectionError): void => {
+    if (over.signal.aborted) return
+    over.abort()
+    socket?.destroy()
+    client.end(true)
+    resolveClosed(reason)
+    for (const reject of pending) reject(reason)
+    pending.clear()
+  }
+
+  const established = new Promise<Limits>((resolve) => {
+    client.on('packetreceive', (packet) => {
+      if (packet.cmd !== 'connack') return
+      const { reasonCode, returnCode, properties }: IConnackPacket = packet
+      const code = reasonCode ?? returnCode ?? 0
+      if (code !== 0) finish(refusal(code, properties?.reasonString))
+    })
+    client.once('connect', ({ properties }: IConnackPacket) => resolve(limitsOf({ ...properties })))
+  })
+  client.once('close', () => finish(new ConnectionError('closed', 'the broker ended the connection')))
+  // What the broker sent as a code has been understood before, from its packet: these codes are the library's own.
+  client.on('error', (error) => finish(failure(error)))
+  client.on('disconnect', ({ reasonCode, properties }: IDisconnectPacket) => {
+    finish(refusal(reasonCode ?? 0, properties?.reasonString))
+  })
+  client.on('message', (topic, payload, packet) => {
+    if (!over.signal.aborted) onMessage(incoming(topic, payload, packet))
+  })
+  const abort = (): void => finish(new ConnectionError('aborted', 'the connection was called off'))
+  signal.addEventListener('abort', abort, { once: true })
+  client.connect()
+
+  const connack = await Promise.race([established, closed])
+  signal.removeEventListener('abort', abort)
+  signal.throwIfAborted()
+  if (connack instanceof ConnectionError) throw connack
+  const limits = connack
+
+  /** When something was last acknowledged, or was sent after nothing had been under way; monotonic, ms. */
+  let progressed = 0
+  let watched = false
+  /** Ends the connection where nothing is acknowledged for too long; until nothing is under way. */
+  const watch = async (): Promise<void> => {
+    watched = true
+    while (pending.size > 0) {
+      const leftMs = progressed + ACK_TIMEOUT_MS - clock.monotonic()
+      if (leftMs > 0) await pause(clock, leftMs, over.signal)
+      else finish(new ConnectionError('stuck', STUCK))
+    }
+    watched = false
+  }
 
   /** A callback of the client library as a promise that the end of the connection rejects, too. */
-  const request = (start: (done: (error?: Error | null) => void) => void): Promise<void> =>
+  const request = <T>(
+    start: (done: (error: unknown, answer?: T, packet?: unknown) => void) => void,
+  ): Promise<T | undefined> =>
     new Promise((resolve, reject) => {
+      if (over.signal.aborted) {
+        void closed.then(reject)
+        return
+      }
+      if (pending.size === 0) progressed = clock.monotonic()
       pending.add(reject)
-      start((error) => {
+      start((error, answer, packet) => {
+        const refused = refusalOf(error, packet ?? answer)
+        if (isError(error) && refused === undefined) {
+          // The library gives up on what is under way before it tells why: its next event has the reason.
+          setImmediate(() => finish(failure(error)))
+          return
+        }
         pending.delete(reject)
-        if (error === undefined || error === null) resolve()
-        else reject('code' in error && typeof error.code === 'number' ? refusal(error.code) : failure(error))
+        progressed = clock.monotonic()
+        if (refused === undefined) resolve(answer)
+        else reject(refused)
       })
+      if (pending.has(reject) && !watched) void watch()
     })
 
   return {
     limits,
     closed,
-    publish: ({ topic, payload, qos, retain, expiresMs }) =>
-      request((done) => {
-        const properties =
-          options.protocol === 5 && expiresMs !== undefined
-            ? { properties: { messageExpiryInterval: Math.max(1, Math.ceil(expiresMs / 1000)) } }
-            : {}
-        const lowered = {
-          qos: qos === 1 ? limits.maximumQos : qos,
-          retain: retain && limits.retainAvailable,
-        }
-        client.publish(topic, payload, { ...lowered, ...properties }, done)
-      }),
-    subscribe: (filter) => request((done) => client.subscribe(filter, { qos: 2, rap: true, rh: 0 }, done)),
+    async publish(message) {
+      const fitting = lowered(message, limits)
+      const size = packetSize(fitting, protocol)
+      if (size > limits.maximumPacketSize) throw tooLarge(size, limits.maximumPacketSize)
+      const { topic, payload, qos, retain } = fitting
+      const properties = protocol === 5 ? { properties: propertiesOf(fitting) } : {}
+      await request((done) => client.publish(topic, payload, { qos, retain, ...properties }, done))
+    },
+    async subscribe(filter) {
+      const granted = await request<{ readonly qos: number }[]>((done) =>
+        client.subscribe(filter, { qos: 2, rap: true, rh: 0 }, done),
+      )
+      return granted?.[0]?.qos ?? 2
+    },
     end: () =>
       new Promise((resolve) => {
         client.end(false, () => resolve())
       }),
-    destroy: () => {
-      client.stream.destroy()
-    },
+    destroy: () => finish(new ConnectionError('destroyed', 'the connection was cut')),
   }
 }
 
-async function established(client: MqttClient, closed: Promise<ConnectionError>, signal: AbortSignal): Promise<Limits> {
-  const abort = (): void => {
-    client.stream.destroy()
-  }
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    const connack = await Promise.race([
-      new Promise<{ properties?: Record<string, unknown> }>((resolve) =>
-        client.once('connect', (packet) => resolve({ ...packet })),
-      ),
-      closed,
-    ])
-    signal.throwIfAborted()
-    if (connack instanceof ConnectionError) throw connack
-    const { receiveMaximum, maximumQoS, retainAvailable } = connack.properties ?? {}
-    return {
-      receiveMaximum: typeof receiveMaximum === 'number' ? receiveMaximum : DEFAULT_WINDOW,
-      maximumQos: maximumQoS === 0 ? 0 : 1,
-      retainAvailable: retainAvailable !== false,
-    }
-  } finally {
-    signal.removeEventListener('abort', abort)
+function isError(error: unknown): error is Error {
+  return error !== undefined && error !== null
+}
+
+/** What the broker answered to one request, where that is a refusal. The library puts its code on the error, or only on the packet. */
+function refusalOf(error: unknown, answer: unknown): ConnectionError | undefined {
+  if (!isError(error)) return undefined
+  const packet = typeof answer === 'object' && answer !== null ? answer : {}
+  const granted = 'granted' in packet && Array.isArray(packet.granted) ? packet.granted[0] : undefined
+  const code: unknown = 'code' in error ? error.code : granted
+  if (typeof code !== 'number') return undefined
+  const properties = 'properties' in packet ? packet.properties : undefined
+  const words =
+    typeof properties === 'object' && properties !== null && 'reasonString' in properties
+      ? properties.reasonString
+      : undefined
+  return refusal(code, typeof words === 'string' ? words : undefined, 'refused')
+}
+
+function tooLarge(size: number, most: number): ConnectionError {
+  const reason = `it has ${size} bytes, and the broker takes at most ${most} (its Maximum Packet Size)`
+  return new ConnectionError('too-large', reason, { refused: true })
+}
+
+function propertiesOf({ expiresMs, correlation }: Message): NonNullable<IPublishPacket['properties']> {
+  return {
+    ...(expiresMs === undefined ? {} : { messageExpiryInterval: Math.max(1, Math.ceil(expiresMs / 1000)) }),
+    ...(correlation === undefined ? {} : { correlationData: Buffer.from(correlation) }),
   }
 }
 
-function clientOptions({ config, protocol, password, will }: ConnectOptions): IClientOptions {
+function incoming(topic: string, payload: Buffer, { retain, properties }: IPublishPacket): Incoming {
+  const { responseTopic, correlationData, messageExpiryInterval } = properties ?? {}
+  return {
+    topic,
+    payload,
+    retained: retain,
+    ...(responseTopic === undefined ? {} : { replyTo: responseTopic }),
+    ...(correlationData === undefined ? {} : { correlation: correlationData }),
+    ...(messageExpiryInterval === undefined ? {} : { expiresMs: messageExpiryInterval * 1000 }),
+  }
+}
+
+function clientOptions({ config, protocol, will }: ConnectOptions, password: string | undefined): IClientOptions {
   return {
     protocolVersion: protocol,
     protocolId: 'MQTT',
     clientId: config.client_id,
     clean: true, // commands are never replayed
     keepalive: config.keepalive / 1000,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: 2 * CONNECT_TIMEOUT_MS, // ours comes first
+    manualConnect: true,
     reconnectPeriod: 0, // a new client for each connection; see the head of this file
     resubscribe: false,
     queueQoSZero: false,
     timerVariant: 'native',
+    writeCache: false, // a table of all numbers that a packet can have, 12 MB
+    // No Receive Maximum: Mosquitto 2.0.11 goes beyond it at QoS 2, and the client library then ends the connection.
     ...(protocol === 5 ? { properties: { maximumPacketSize: LARGEST_PACKET } } : {}),
     ...(config.username === undefined ? {} : { username: config.username }),
     ...(password === undefined ? {} : { password }),
     will: { topic: will.topic, payload: Buffer.from(will.payload), qos: will.qos, retain: will.retain },
-  }
-}
-
-/** Makes what opens the socket. Without Nagle's delay: an answer must not wait for the acknowledgement of its command. */
-async function dialer({ url, tls }: MqttConfig): Promise<() => Duplex> {
-  const { protocol, hostname, port } = new URL(url)
-  const host = hostname.replace(/^\[(.*)\]$/, '$1') // an IPv6 address stands in brackets in a URL
-  if (protocol === 'mqtt:') {
-    return () => connectTcp({ host, port: Number(port || 1883), noDelay: true })
-  }
-  const [ca, cert, key] = await Promise.all([tls?.ca, tls?.cert, tls?.key].map(readIfGiven))
-  return () =>
-    connectTls({
-      host,
-      port: Number(port || 8883),
-      servername: tls?.servername ?? host,
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-    }).setNoDelay(true)
-}
-
-async function readIfGiven(file: string | undefined): Promise<Buffer | undefined> {
-  if (file === undefined) return undefined
-  try {
-    return await readFile(file)
-  } catch (error) {
-    throw failure(error)
   }
 }

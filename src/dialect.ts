@@ -2,6 +2,7 @@
  * How to speak to this broker: begins with all that MQTT 5 can do, and comes down to what the broker's refusals say
  * that it can. `mqtt.ts` asks before each connection and tells each failure.
  */
+import type { Limits } from './broker-limits.ts'
 import type { Logger } from './log.ts'
 import type { ConnectionError } from './mqtt-errors.ts'
 import type { Message } from './telemetry.ts'
@@ -21,6 +22,8 @@ export class Dialect {
   #cuts = 0
   /** MQTT 3.1.1 was not asked for by the broker, only concluded from cuts. */
   #guessed = false
+  /** The limits that were told last. */
+  #told = '1 true'
 
   constructor(protocol: 4 | 5, will: Message, log: Logger) {
     this.#protocol = protocol
@@ -34,6 +37,19 @@ export class Dialect {
 
   get will(): Message {
     return this.#will
+  }
+
+  /** A connection was accepted with these limits: says what will be less than it should, once. */
+  accepted({ maximumQos, retainAvailable }: Limits): void {
+    const told = `${maximumQos} ${retainAvailable}`
+    if (told === this.#told) return
+    this.#told = told
+    if (maximumQos === 0)
+      this.#log.warn(
+        'the broker takes quality of service 0 only: a record counts as delivered when it is written to the socket',
+      )
+    if (!retainAvailable)
+      this.#log.warn('the broker can’t retain messages: states reach only who is subscribed already')
   }
 
   /** A connection that the broker had accepted is over. A guess is only good for one: it may have been a proxy. */

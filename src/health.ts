@@ -36,6 +36,8 @@ export interface BrokerHealth {
   readonly lastError: string | undefined
   readonly queued: number
   readonly dropped: Readonly<Record<string, number>>
+  /** What the connection gives; undefined while there is none. */
+  readonly session?: object | undefined
 }
 
 export type Health = ReturnType<typeof createHealth>
@@ -115,7 +117,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
     /** The payload of `devices/<node>/health`. Ages and uptime in seconds, memory in bytes. */
     report(): object {
       const now = clock.monotonic()
-      const { reconnects, lastError, queued, dropped } = broker()
+      const { reconnects, lastError, queued, dropped, session } = broker()
       const { rss, heapUsed } = process.memoryUsage()
       return {
         timestamp: new Date(clock.now()).toISOString(),
@@ -135,6 +137,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
         ...(counters.size === 0 ? {} : { counters: Object.fromEntries(counters) }),
         outbox: { depth: queued, dropped },
         reconnects,
+        ...(session === undefined ? {} : { mqtt: session }),
         ...(lastError === undefined ? {} : { last_error: lastError }),
       }
     },

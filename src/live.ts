@@ -9,6 +9,9 @@ import type { Message } from './telemetry.ts'
 /** Events (refused commands) that may wait; a flood of them is not worth more memory. */
 const MAX_EVENTS = 256
 
+/** Stands for all messages that are not retained, where topics are excepted: no topic has a NUL. */
+export const EVENTS = '\0'
+
 interface Held {
   readonly message: Message
   /** On the monotonic clock, ms. */
@@ -51,9 +54,10 @@ export class LiveView {
     this.#due.add(message.topic)
   }
 
-  /** The next message to send, with what is left of its life; states before events. */
-  next(): Message | undefined {
+  /** The next message to send, with what is left of its life; states before events. Not of `except`, `EVENTS` among them. */
+  next(except: ReadonlySet<string> = new Set()): Message | undefined {
     for (const topic of this.#due) {
+      if (except.has(topic)) continue
       this.#due.delete(topic)
       const held = this.#latest.get(topic)
       if (held === undefined) continue
@@ -61,7 +65,7 @@ export class LiveView {
       if (expiresMs <= 0) continue
       return Number.isFinite(expiresMs) ? { ...held.message, expiresMs } : held.message
     }
-    return this.#events.shift()
+    return except.has(EVENTS) ? undefined : this.#events.shift()
   }
 
   /** A new connection: the broker may have forgotten everything. `birth` goes first; events of before are stale by now. */

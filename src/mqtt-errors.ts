@@ -33,6 +33,15 @@ const NOT_AUTHORISED =
 const CLIENT_ID = 'the broker refused the client id: set another mqtt.client_id'
 const TAKEN_OVER = 'another client connected with our client id: give each node its own node.id or mqtt.client_id'
 
+/** What a PUBACK or SUBACK says differently. 128 is all that MQTT 3.1.1 has for a subscription. */
+const REQUEST_REASONS: Readonly<Record<number, string>> = {
+  128: 'the broker refused it without saying why: perhaps its access rules do not allow this user that topic',
+  135: 'the broker’s access rules do not allow this user that topic',
+  143: 'the broker does not take that topic filter',
+  144: 'the broker does not take that topic',
+  151: 'the broker says that a quota is used up',
+}
+
 /** What a CONNACK or a DISCONNECT can say. 1 to 5 are of MQTT 3.1.1. */
 const REASON_CODES: Readonly<Record<number, string>> = {
   1: 'the broker does not speak this version of MQTT',
@@ -71,11 +80,18 @@ export class ConnectionError extends Error implements Fault {
   readonly kind: string
   /** MQTT's reason code, where the broker gave one. */
   readonly reasonCode: number | undefined
+  /** It is about one message or subscription: the connection goes on, and trying again does not help. */
+  readonly refused: boolean
 
-  constructor(kind: string, message: string, reasonCode?: number, options?: ErrorOptions) {
+  constructor(
+    kind: string,
+    message: string,
+    options: ErrorOptions & { readonly reasonCode?: number; readonly refused?: boolean } = {},
+  ) {
     super(message, options)
     this.kind = kind
-    this.reasonCode = reasonCode
+    this.reasonCode = options.reasonCode
+    this.refused = options.refused ?? false
   }
 
   /** The broker does not speak the protocol version that we tried. */
@@ -84,11 +100,18 @@ export class ConnectionError extends Error implements Fault {
   }
 }
 
-/** From a reason code of a CONNACK or DISCONNECT, with the broker's own words where it sent some. */
-export function refusal(reasonCode: number, reasonString?: string): ConnectionError {
-  const reason = REASON_CODES[reasonCode] ?? `the broker gave reason code ${reasonCode}`
+/**
+ * From a reason code of a CONNACK or DISCONNECT, with the broker's own words where it sent some; `refused` where it
+ * came in a PUBACK or SUBACK.
+ */
+export function refusal(reasonCode: number, reasonString?: string, about?: 'refused'): ConnectionError {
+  const refused = about === 'refused'
+  const reason =
+    (refused ? REQUEST_REASONS[reasonCode] : undefined) ??
+    REASON_CODES[reasonCode] ??
+    `the broker gave reason code ${reasonCode}`
   const words = reasonString === undefined ? '' : ` (it says: ${reasonString.slice(0, 200)})`
-  return new ConnectionError(`refused-${reasonCode}`, reason + words, reasonCode)
+  return new ConnectionError(`refused-${reasonCode}`, reason + words, { reasonCode, refused })
 }
 
 /** From whatever a socket, TLS or the client library threw; one of ours stays as it is. */
@@ -97,8 +120,7 @@ export function failure(thrown: unknown): ConnectionError {
   const error = deepest(thrown)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   const reason = code === undefined ? undefined : SOCKET_REASONS[code]
-  if (code !== undefined && reason !== undefined) return new ConnectionError(code, reason, undefined, { cause: thrown })
-  return new ConnectionError(code ?? 'other', `the connection failed: ${error.message}`, undefined, { cause: thrown })
+  return new ConnectionError(code ?? 'other', reason ?? `the connection failed: ${error.message}`, { cause: thrown })
 }
 
 /** Node tries all addresses of a name and throws the failures of all: the last stands for them. */

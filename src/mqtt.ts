@@ -6,7 +6,7 @@
 import { type BackoffOptions, fullJitter } from './backoff.ts'
 import { type Clock, calledOff, pause } from './clock.ts'
 import type { MqttConfig } from './config/schema.ts'
-import { CONNECT_TIMEOUT_MS, type Connection, connect } from './connection.ts'
+import { ACK_TIMEOUT_MS, CONNECT_TIMEOUT_MS, type Connection, connect } from './connection.ts'
 import { withDeadline } from './deadline.ts'
 import { Dialect } from './dialect.ts'
 import { FaultLog } from './faults.ts'
@@ -15,7 +15,8 @@ import type { Logger } from './log.ts'
 import { ConnectionError, failure } from './mqtt-errors.ts'
 import type { Outbox } from './outbox.ts'
 import { Sender } from './sender.ts'
-import type { Message } from './telemetry.ts'
+import { type Suspect, Suspicion } from './suspicion.ts'
+import type { Incoming, Message } from './telemetry.ts'
 
 export interface MqttOptions {
   readonly config: MqttConfig & { readonly client_id: string }
@@ -25,15 +26,28 @@ export interface MqttOptions {
   /** What is said first on each connect. */
   readonly birth: () => readonly Message[]
   readonly subscriptions: readonly string[]
-  readonly onMessage: (topic: string, payload: Uint8Array, retained: boolean) => void
+  readonly onMessage: (message: Incoming) => void
   /** Called on each change. */
   readonly onConnected: (connected: boolean) => void
+  /** Something is less than it should be, which health is to tell at once. */
+  readonly onChange: () => void
   readonly outbox: Outbox
   readonly clock: Clock
   readonly log: Logger
   /** The loop will beat again within this time, ms, if all is well. A broker that is away is no reason not to. */
   readonly beat: (withinMs: number) => void
   readonly random: () => number
+  /** The folder that stands for `/`. */
+  readonly root: string
+}
+
+/** What a connection gives, for health. */
+export interface Session {
+  readonly version: '5' | '3.1.1'
+  /** When a record counts as delivered. */
+  readonly delivered: 'acknowledged' | 'written to the socket'
+  /** `heard`, at which quality of service where that is not 2, or why not. Undefined: nobody answered yet, or nothing is subscribed. */
+  readonly commands?: string
 }
 
 const RECONNECT: BackoffOptions = { firstMs: 1000, longestMs: 60_000 }
@@ -43,6 +57,9 @@ const STABLE_MS = 10_000
 const BEAT_MS = 20_000
 /** On top of what a step may take before the loop counts as stuck. */
 const BEAT_SLACK_MS = 20_000
+const HEARD = 'heard'
+/** So many topics are told apart in complaints. */
+const MAX_COMPLAINTS = 256
 /** So many short connections in a row look like another client with our id. */
 const KICKS = 3
 
@@ -52,20 +69,28 @@ export class Mqtt {
   readonly #faults: FaultLog
   readonly #dialect: Dialect
   readonly #sender: Sender
+  readonly #suspicion: Suspicion
   #connection: Connection | undefined
+  #session: Session | undefined
+  /** Filters whose SUBACK has not come. */
+  readonly #subscribing = new Set<string>()
+  /** Topics whose last message was refused, and how: told once. */
+  readonly #complained = new Map<string, string>()
+  #droppedLive = 0
   #connects = 0
   #lastError: string | undefined
 
   constructor(options: MqttOptions) {
     this.#options = options
     this.#live = new LiveView(options.clock)
+    this.#suspicion = new Suspicion(options.clock)
     this.#sender = new Sender({
       live: this.#live,
       outbox: options.outbox,
-      onRefused: ({ topic }, reason) => {
-        this.#lastError = `the broker refused ${topic}: ${reason}`
-        options.log.warn({ topic, reason }, 'the broker refused a message')
-      },
+      suspicion: this.#suspicion,
+      clock: options.clock,
+      onRefused: (message, error) => this.#refused(message, error),
+      onTaken: ({ topic }) => this.#complained.delete(topic),
     })
     this.#faults = new FaultLog(options.log, 'broker connection')
     this.#dialect = new Dialect(options.config.protocol, options.will, options.log)
@@ -85,8 +110,15 @@ export class Mqtt {
     return this.#lastError
   }
 
-  get droppedEvents(): number {
-    return this.#live.droppedEvents
+  /** Of the present connection; undefined while there is none. */
+  get session(): Session | undefined {
+    return this.#session
+  }
+
+  /** Messages of the live view that were lost, by reason. */
+  get dropped(): Readonly<Record<string, number>> {
+    const events = this.#live.droppedEvents
+    return { ...(events === 0 ? {} : { events }), ...(this.#droppedLive === 0 ? {} : { live: this.#droppedLive }) }
   }
 
   /** Publishes now or, where it is retained, the newest of its topic on the next connect. */
@@ -155,47 +187,72 @@ export class Mqtt {
     const failed = await withDeadline(farewell, ackMs, clock).catch(failure)
     if (failed !== undefined) log.warn('the last message was not acknowledged in time')
     this.#connection = undefined
+    this.#session = undefined
     this.#sender.detach()
     connection.destroy()
   }
 
   async #connect(signal: AbortSignal): Promise<Connection> {
-    const { beat, config, onMessage, password } = this.#options
+    const { beat, clock, config, onMessage, password, root } = this.#options
     beat(CONNECT_TIMEOUT_MS + BEAT_SLACK_MS)
-    return connect(
-      { config, protocol: this.#dialect.protocol, password: await password(), will: this.#dialect.will, onMessage },
-      signal,
-    )
+    const { protocol, will } = this.#dialect
+    return connect({ config, protocol, password, will, onMessage, clock, root }, signal)
   }
 
   /** Everything that a new connection needs, in one place; then until it ends. Undefined: the signal aborted. */
   async #hold(connection: Connection, signal: AbortSignal): Promise<ConnectionError | undefined> {
-    const { birth, subscriptions, outbox, log, config } = this.#options
+    const { birth, subscriptions, outbox, log, config, clock } = this.#options
+    const since = clock.monotonic()
+    const { limits, closed } = connection
     this.#connection = connection
     this.#connects += 1
-    void connection.closed.then(() => this.#lost(connection))
+    void closed.then((reason) => this.#lost(connection, reason, since))
     this.#faults.ended()
-    log.info(
-      { broker: config.url, protocol: this.#dialect.protocol === 5 ? '5' : '3.1.1', clientId: config.client_id },
-      'connected',
-    )
+    const version = this.#dialect.protocol === 5 ? '5' : '3.1.1'
+    this.#session = { version, delivered: limits.maximumQos === 0 ? 'written to the socket' : 'acknowledged' }
+    log.info({ broker: config.url, protocol: version, clientId: config.client_id }, 'connected')
+    this.#dialect.accepted(limits)
     // Packets go out in this order, without waiting: who sees `online` can send a command.
-    for (const filter of subscriptions) {
-      connection.subscribe(filter).catch((error: unknown) => {
-        if (this.#connection !== connection) return
-        this.#lastError = `the broker refused the subscription to ${filter}`
-        log.error(
-          { filter, reason: failure(error).message },
-          'the broker refused a subscription: check its access rules',
-        )
-      })
-    }
+    const subscribed = subscriptions.map((filter) => this.#subscribe(connection, filter))
+    this.#options.beat(ACK_TIMEOUT_MS + BEAT_SLACK_MS)
+    if (this.#suspicion.careful) await Promise.race([Promise.all(subscribed), closed])
     outbox.rewind()
     this.#live.resendAll(birth())
-    this.#options.onConnected(true)
-    this.#sender.attach(connection)
-
+    if (this.#connection === connection) {
+      this.#options.onConnected(true)
+      this.#sender.attach(connection)
+    }
     return this.#untilEnd(connection, signal)
+  }
+
+  /** Never rejects: what the broker answers is told where people look. */
+  async #subscribe(connection: Connection, filter: string): Promise<void> {
+    const { log } = this.#options
+    const tell = (commands: string): void => {
+      if (this.#connection !== connection || this.#session === undefined) return
+      this.#session = { ...this.#session, commands }
+      if (commands !== HEARD) this.#options.onChange()
+    }
+    const refused = (reason: string): void => {
+      this.#lastError = `the broker refused the subscription to ${filter}: ${reason}`
+      tell(`none: ${this.#lastError}`)
+      log.error({ filter, reason }, 'the broker refused a subscription: no command is heard; check its access rules')
+    }
+    const suspect = subscription(filter)
+    if (this.#suspicion.guilty(suspect)) return refused('it hung up at it')
+    this.#subscribing.add(filter)
+    try {
+      const qos = await connection.subscribe(filter)
+      this.#suspicion.cleared(suspect)
+      tell(qos === 2 ? HEARD : `${HEARD} at quality of service ${qos}`)
+      if (qos < 2)
+        log.warn({ filter, qos }, 'the broker granted less than quality of service 2: a command may come twice')
+    } catch (error) {
+      const { refused: ours, message } = failure(error)
+      if (ours && this.#connection === connection) refused(message) // else the connection ended, and says why
+    } finally {
+      this.#subscribing.delete(filter)
+    }
   }
 
   /** Waits, beating, until the connection has ended, which is the result, or the signal aborts. */
@@ -219,12 +276,32 @@ export class Mqtt {
     return signal.aborted ? undefined : ended
   }
 
-  #lost(connection: Connection): void {
+  #lost(connection: Connection, reason: ConnectionError, since: number): void {
     if (this.#connection !== connection) return
     this.#connection = undefined
-    this.#sender.detach()
+    this.#session = undefined
+    const underWay = [...[...this.#subscribing].map(subscription), ...this.#sender.detach()]
+    const guilty = this.#suspicion.ended(reason, underWay, since)
+    if (guilty !== undefined) this.#options.log.debug({ topic: guilty.topic }, 'the broker hangs up at this')
     this.#options.onConnected(false)
   }
+
+  /** A message that will never arrive: counted, and told when it begins, for each topic. */
+  #refused({ topic, retain, payload }: Message, { kind, message: reason }: ConnectionError): void {
+    this.#lastError = `${topic} was not delivered: ${reason}`
+    if (retain) this.#droppedLive += 1
+    const again = this.#complained.get(topic) === kind
+    // Topics of answers come from outside: not to be kept without a bound.
+    if (this.#complained.size >= MAX_COMPLAINTS) this.#complained.clear()
+    this.#complained.set(topic, kind)
+    const fields = { topic, reason, bytes: Buffer.byteLength(payload) }
+    this.#options.log[again ? 'debug' : 'warn'](fields, 'a message can’t be delivered: dropped')
+  }
+}
+
+/** A subscription, as something at which a broker may hang up. */
+function subscription(filter: string): Suspect {
+  return { topic: `subscription to ${filter}`, bytes: 1 }
 }
 
 function kicked(clientId: string): ConnectionError {

@@ -1,24 +1,41 @@
 /**
  * Hands messages to the connection: the live view first, then records, and never more under way than the broker
- * takes. What the end of a connection leaves unacknowledged is for the next one; `mqtt.ts` sees to that.
+ * takes. A topic or the line of events that is never empty (a flood of commands) takes turns with the records. What
+ * the end of a connection leaves unacknowledged is for the next one; `mqtt.ts` sees to that.
  */
+import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
-import type { LiveView } from './live.ts'
+import { EVENTS, type LiveView } from './live.ts'
 import { ConnectionError, failure } from './mqtt-errors.ts'
 import type { Entry, Outbox } from './outbox.ts'
+import type { Suspect, Suspicion } from './suspicion.ts'
 import type { Message } from './telemetry.ts'
 
 export interface SenderOptions {
   readonly live: LiveView
-  readonly outbox: Outbox
-  /** The broker acknowledged with a reason code of a failure: the message is gone. */
-  readonly onRefused: (message: Message, reason: string) => void
+  readonly outbox: Pick<Outbox, 'next' | 'acknowledged' | 'refused' | 'depth'>
+  readonly suspicion: Suspicion
+  readonly clock: Clock
+  /** The message is gone: the broker refused it, or would. */
+  readonly onRefused: (message: Message, error: ConnectionError) => void
+  /** The broker has it. */
+  readonly onTaken: (message: Message) => void
+}
+
+/** What is under way. */
+interface Flight {
+  readonly message: Message
+  readonly entry: Entry | undefined
 }
 
 export class Sender {
   readonly #options: SenderOptions
   #connection: Connection | undefined
-  #underWay = 0
+  /** When the connection began, on the monotonic clock, ms. */
+  #since = 0
+  readonly #flights = new Set<Flight>()
+  /** Topics that have had their turn since the last record; `EVENTS` for all that are not retained. */
+  readonly #round = new Set<string>()
   #idle: (() => void)[] = []
 
   constructor(options: SenderOptions) {
@@ -28,65 +45,99 @@ export class Sender {
   /** From now on messages go there. */
   attach(connection: Connection): void {
     this.#connection = connection
-    this.#underWay = 0
+    this.#since = this.#options.clock.monotonic()
+    this.#flights.clear()
+    this.#round.clear()
     this.send()
   }
 
-  /** The connection is gone. */
-  detach(): void {
+  /** The connection is gone. Gives back what was under way. */
+  detach(): Suspect[] {
     this.#connection = undefined
+    const left = [...this.#flights].map(({ message }) => suspect(message))
+    this.#flights.clear()
     this.#wake()
+    return left
   }
 
   /** Sends as much as may be under way. */
   send(): void {
     const connection = this.#connection
     if (connection === undefined) return
-    while (this.#underWay < connection.limits.receiveMaximum) {
-      const message = this.#options.live.next()
-      if (message !== undefined) {
-        this.#hand(connection, message)
-        continue
-      }
-      const entry = this.#options.outbox.next()
-      if (entry === undefined) break
-      this.#hand(connection, entry.message, entry)
+    const window = this.#options.suspicion.window(connection.limits.receiveMaximum, this.#since)
+    while (this.#flights.size < window) {
+      const flight = this.#next()
+      if (flight === undefined) break
+      if (this.#options.suspicion.guilty(suspect(flight.message))) this.#refused(flight, hangsUp())
+      else this.#hand(connection, flight)
     }
-    if (this.#underWay === 0) this.#wake()
+    if (this.#flights.size === 0) this.#wake()
   }
 
   /** Resolves when nothing waits for the broker, or there is no connection. */
   async idle(): Promise<void> {
     const { live, outbox } = this.#options
-    while (this.#connection !== undefined && (this.#underWay > 0 || live.waiting || outbox.depth > 0)) {
+    while (this.#connection !== undefined && (this.#flights.size > 0 || live.waiting || outbox.depth > 0)) {
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
   }
 
-  #hand(connection: Connection, message: Message, entry?: Entry): void {
-    const { outbox, onRefused } = this.#options
-    this.#underWay += 1
+  #next(): Flight | undefined {
+    const { live, outbox } = this.#options
+    const message = live.next(this.#round)
+    if (message !== undefined) {
+      this.#round.add(message.retain ? message.topic : EVENTS)
+      return { message, entry: undefined }
+    }
+    const entry = outbox.next()
+    const again = this.#round.size > 0
+    this.#round.clear()
+    if (entry !== undefined) return { message: entry.message, entry }
+    return again ? this.#next() : undefined
+  }
+
+  #hand(connection: Connection, flight: Flight): void {
+    const { outbox, suspicion, onTaken } = this.#options
+    const { message, entry } = flight
+    this.#flights.add(flight)
     connection
       .publish(message)
       .then(
         () => {
           if (entry !== undefined) outbox.acknowledged(entry)
+          if (entry !== undefined || message.retain) suspicion.cleared(suspect(message))
+          onTaken(message)
         },
-        (error: unknown) => {
-          if (this.#connection !== connection) return // it will be sent again on the next one
-          const { message: reason, kind } = error instanceof ConnectionError ? error : failure(error)
-          onRefused(message, reason)
-          if (entry !== undefined) outbox.refused(entry, kind)
+        (thrown: unknown) => {
+          const error = thrown instanceof ConnectionError ? thrown : failure(thrown)
+          // Anything else is the connection's end: it will be sent again on the next one.
+          if (this.#connection === connection && error.refused) this.#refused(flight, error)
         },
       )
       .finally(() => {
         if (this.#connection !== connection) return
-        this.#underWay -= 1
+        this.#flights.delete(flight)
         this.send()
       })
+  }
+
+  #refused({ message, entry }: Flight, error: ConnectionError): void {
+    const { outbox, onRefused } = this.#options
+    if (entry !== undefined) outbox.refused(entry, error.kind)
+    onRefused(message, error)
   }
 
   #wake(): void {
     for (const resolve of this.#idle.splice(0)) resolve()
   }
+}
+
+function suspect({ topic, payload }: Message): Suspect {
+  return { topic, bytes: Buffer.byteLength(payload) }
+}
+
+function hangsUp(): ConnectionError {
+  return new ConnectionError('hangs-up', 'the broker hung up at it: is it too large, or is the topic not allowed?', {
+    refused: true,
+  })
 }

@@ -13,6 +13,20 @@ export interface Message {
   readonly retain: boolean
   /** A retained value that nobody renews is cleared by the broker after this (MQTT 5), ms. */
   readonly expiresMs?: number
+  /** What the asker of an answer knows it by (MQTT 5). */
+  readonly correlation?: Uint8Array
+}
+
+/** What the broker handed us. */
+export interface Incoming {
+  readonly topic: string
+  readonly payload: Uint8Array
+  readonly retained: boolean
+  /** Where the sender wants the answer, and what it knows it by (MQTT 5). */
+  readonly replyTo?: string
+  readonly correlation?: Uint8Array
+  /** What is left of its life (MQTT 5), ms. */
+  readonly expiresMs?: number
 }
 
 export interface TelemetryOptions {

@@ -55,6 +55,18 @@ describe('how to speak to a broker', () => {
     expect(dialect.will).toEqual({ ...will, retain: false })
   })
 
+  it('is told once of each thing that the broker can’t', () => {
+    const { dialect, told } = create()
+    const full = { receiveMaximum: 20, maximumQos: 1, retainAvailable: true, maximumPacketSize: 1e6 } as const
+    dialect.accepted(full)
+    expect(told()).toEqual([])
+    for (let times = 0; times < 3; times += 1) dialect.accepted({ ...full, maximumQos: 0, retainAvailable: false })
+    expect(told()).toEqual([
+      expect.stringContaining('delivered when it is written to the socket'),
+      expect.stringContaining('can’t retain messages: states reach only'),
+    ])
+  })
+
   it.each([3, 5, 134, 135, 136, 142])('is not changed by reason code %i', (code) => {
     const { dialect } = create()
     expect(dialect.adapt(refusal(code))).toBe(false)

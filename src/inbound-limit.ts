@@ -1,0 +1,165 @@
+/**
+ * Bounds what a broker can make us hold. The client library collects a whole packet before it looks at it, and the
+ * largest of MQTT has 256 MB; a broker that speaks MQTT 3.1.1 can't even be told what is too large. So the bytes pass
+ * here first: of a long message only the beginning goes on, and is refused as a command of that length is; anything
+ * else that is too long ends the connection. Used by `dial.ts`.
+ */
+import { Duplex } from 'node:stream'
+import { ConnectionError } from './mqtt-errors.ts'
+
+/** Of a message's payload this much goes on, bytes. More than any command may have, so that each is still refused. */
+export const LONGEST_PAYLOAD = 4096
+/** Everything before the payload, and whole packets of other kinds, bytes: a topic has at most 65,535 (MQTT 5, 1.5.4). */
+const LONGEST_HEAD = 131_072
+
+/** MQTT 5 section 2.1.2. */
+const PUBLISH = 3
+
+/** Makes the function through which all bytes of one connection pass, in order. @throws ConnectionError */
+export function createTrimmer(version: 4 | 5): (chunk: Buffer) => Buffer[] {
+  /** The beginning of a packet that is not whole enough to be judged. */
+  let held = Buffer.alloc(0)
+  /** Bytes of the packet under way that go on, and that don't, after those. */
+  let pass = 0
+  let skip = 0
+
+  return (chunk) => {
+    const out: Buffer[] = []
+    let rest = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+    held = Buffer.alloc(0)
+    while (rest.length > 0) {
+      if (pass > 0) {
+        out.push(rest.subarray(0, pass))
+        const taken = Math.min(pass, rest.length)
+        pass -= taken
+        rest = rest.subarray(taken)
+      } else if (skip > 0) {
+        const taken = Math.min(skip, rest.length)
+        skip -= taken
+        rest = rest.subarray(taken)
+      } else {
+        const packet = judge(rest, version)
+        if (packet === undefined) {
+          held = Buffer.from(rest) // a copy: the chunk it lies in may be large
+          break
+        }
+        if (packet.replaced !== undefined) out.push(packet.replaced)
+        rest = rest.subarray(packet.replaced === undefined ? 0 : packet.head)
+        pass = packet.pass
+        skip = packet.skip
+      }
+    }
+    return out
+  }
+}
+
+interface Judged {
+  /** The fixed header anew, where the packet becomes shorter; it has taken the place of `head` bytes. */
+  readonly replaced?: Buffer
+  readonly head: number
+  readonly pass: number
+  readonly skip: number
+}
+
+/** What to do with the packet that begins here; undefined: too little of it is there. */
+function judge(bytes: Buffer, version: 4 | 5): Judged | undefined {
+  const length = variable(bytes, 1)
+  if (length === undefined) return undefined
+  const head = 1 + length.size
+  const whole = { head, pass: head + length.value, skip: 0 }
+  if (length.value <= LONGEST_PAYLOAD) return whole
+  const first = bytes[0] ?? 0
+  if (first >> 4 !== PUBLISH) {
+    if (length.value > LONGEST_HEAD) throw tooLong(length.value)
+    return whole
+  }
+  const before = beforePayload(bytes.subarray(head), (first & 0b110) !== 0, version)
+  if (before === undefined || before > LONGEST_HEAD) {
+    if (before !== undefined || bytes.length > LONGEST_HEAD) throw tooLong(length.value)
+    return undefined
+  }
+  const kept = before + LONGEST_PAYLOAD
+  if (length.value <= kept) return whole
+  return {
+    replaced: Buffer.from([first, ...variableBytes(kept)]),
+    head,
+    pass: kept,
+    skip: length.value - kept,
+  }
+}
+
+/** Bytes of topic, packet identifier and properties of a PUBLISH; undefined: not all of what tells it is there. */
+function beforePayload(bytes: Buffer, numbered: boolean, version: 4 | 5): number | undefined {
+  if (bytes.length < 2) return undefined
+  const end = 2 + bytes.readUInt16BE(0) + (numbered ? 2 : 0)
+  if (version === 4) return end
+  const properties = variable(bytes, end)
+  return properties && end + properties.size + properties.value
+}
+
+/** A variable byte integer, MQTT 5 section 1.5.5. @throws ConnectionError where it is none */
+function variable(bytes: Buffer, from: number): { readonly value: number; readonly size: number } | undefined {
+  let value = 0
+  for (let size = 1; size <= 4; size += 1) {
+    const byte = bytes[from + size - 1]
+    if (byte === undefined) return undefined
+    value += (byte & 0x7f) * 128 ** (size - 1)
+    if (byte < 0x80) return { value, size }
+  }
+  throw new ConnectionError('malformed', 'what listens there does not speak MQTT')
+}
+
+function variableBytes(value: number): number[] {
+  return value < 128 ? [value] : [(value % 128) | 0x80, ...variableBytes(Math.floor(value / 128))]
+}
+
+function tooLong(length: number): ConnectionError {
+  return new ConnectionError(
+    'too-long',
+    `the broker sent a packet of ${length} bytes, which is no message for this node`,
+  )
+}
+
+/** So much is handed on at a time, bytes: at most a hundred of the shortest commands, or 512 releases of QoS 2. */
+const SLICE = 2048
+
+/** The same connection, with what comes in passing through `trim`; what that throws destroys it. */
+export function bounded(socket: Duplex, trim: (chunk: Buffer) => Buffer[]): Duplex {
+  let busy = false
+  const outer = new Duplex({
+    read() {
+      if (!busy) socket.resume()
+    },
+    write: (chunk: Buffer, _, done) => void socket.write(chunk, done),
+    writev(chunks, done) {
+      const last = chunks.length - 1
+      socket.cork() // one packet on the wire, not one for each field
+      for (const [index, { chunk }] of chunks.entries()) socket.write(chunk, index === last ? done : undefined)
+      socket.uncork()
+    },
+    final: (done) => void socket.end(done),
+    destroy(error, done) {
+      socket.destroy()
+      done(error)
+    },
+  })
+  const handOn = async (bytes: Buffer): Promise<void> => {
+    busy = true
+    socket.pause()
+    const left = Buffer.concat(trim(bytes))
+    for (let at = 0; at < left.length && !outer.destroyed; at += SLICE) {
+      outer.push(left.subarray(at, at + SLICE))
+      // The client library deals with all that it gets in one go, and nothing else has its turn meanwhile.
+      if (left.length > SLICE) await new Promise((resolve) => setImmediate(resolve))
+    }
+    busy = false
+    if (outer.readableLength < outer.readableHighWaterMark) socket.resume() // else `read` will
+  }
+  socket.on('data', (chunk: Buffer) => {
+    handOn(chunk).catch((error: unknown) => outer.destroy(error instanceof Error ? error : new Error(String(error))))
+  })
+  socket.on('end', () => outer.push(null))
+  socket.on('error', (error) => outer.destroy(error))
+  socket.on('close', () => outer.destroy())
+  return outer
+}
