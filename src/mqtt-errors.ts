@@ -24,6 +24,24 @@ const SOCKET_REASONS: Readonly<Record<string, string>> = {
   CERT_NOT_YET_VALID: 'the broker’s certificate is not valid yet: this machine’s clock is probably wrong',
   ERR_TLS_CERT_ALTNAME_INVALID:
     'the broker’s certificate is for another host name: use that name in mqtt.url, or set mqtt.tls.servername',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+    'the broker wants a client certificate: set mqtt.tls.cert and mqtt.tls.key to one that its CA has signed',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+    'the broker refused our client certificate as expired: renew the file of mqtt.tls.cert (it is read again at each try), or set the clocks',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED:
+    'the broker refused our client certificate as revoked: put a new one into the files of mqtt.tls.cert and mqtt.tls.key (they are read again at each try)',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA:
+    'the broker does not know the CA of our client certificate: mqtt.tls.cert must be signed by a CA that the broker trusts',
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE:
+    'the broker refused our client certificate: is the one in mqtt.tls.cert meant for this broker?',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    'the broker refused our client certificate: is the one in mqtt.tls.cert meant for this broker?',
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
+    'the broker and this node have no kind of TLS in common, or it wants a client certificate: see mqtt.tls.cert',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION:
+    'the broker’s TLS is too old or too new for this node, which speaks 1.2 and 1.3',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'the broker’s TLS is too old for this node, which speaks 1.2 and 1.3',
+  CERT_REVOKED: 'the broker’s certificate has been revoked',
   ERR_SSL_WRONG_VERSION_NUMBER: 'the broker does not speak TLS on that port: mqtts:// usually goes to 8883',
 }
 
