@@ -129,11 +129,12 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   const route = createRouter({
     telemetry,
     pins: {
-      command: (pin, command) => outputs.command(pin, command),
+      command: (pin, command, check) => outputs.command(pin, command, check),
       directionOf: (pin) => (outputs.has(pin) ? 'output' : inputPins.has(pin) ? 'input' : undefined),
     },
     publish: (message) => mqtt.publish(message),
     clock,
+    clockIsRight: () => true,
     log,
   })
 
@@ -153,7 +154,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     will: telemetry.status('offline'),
     birth: () => [telemetry.status('online'), birth.message()],
     subscriptions: config.gpio.outputs.length + config.gpio.inputs.length > 0 ? [telemetry.commandFilter] : [],
-    onMessage: ({ topic, payload, retained }) => void route(topic, payload, retained),
+    onMessage: (message) => void route(message),
     onConnected(connected) {
       outputs.connected(connected)
       tell()

@@ -94,8 +94,13 @@ export class OutputPin implements Member {
     if (!(await attempt())) void keepTrying(attempt, this.#options.clock, signal)
   }
 
-  /** @throws Refused, GpioError */
-  command(command: Command): Promise<void> {
+  /**
+   * Carries a command out, and gives the level.
+   *
+   * @param check is called when it is the command's turn; what it throws refuses the command
+   * @throws Refused, GpioError
+   */
+  command(command: Command, check = (): void => {}): Promise<Level> {
     this.#commands += 1
     const number = this.#commands
     if (command.state !== 'on') {
@@ -103,7 +108,12 @@ export class OutputPin implements Member {
       this.#turning = number
       this.#group.callOff(new Refused(OVERTAKEN), this)
     }
-    return this.#inTurn(() => this.#carryOut(command, number))
+    return this.#inTurn(async () => {
+      check()
+      await this.#carryOut(command, number, check)
+      if (this.#level === undefined) throw new Refused(this.#unusable())
+      return this.#level
+    })
   }
 
   /** Since when the broker is away, monotonic ms; undefined: it is there. */
@@ -170,7 +180,7 @@ export class OutputPin implements Member {
     this.#pulse = this.#later(this.#options.clock.monotonic(), 1, 'initial level')
   }
 
-  async #carryOut({ state, forMs }: Command, number: number): Promise<void> {
+  async #carryOut({ state, forMs }: Command, number: number, check: () => void): Promise<void> {
     if (this.#output === undefined) throw new Refused(this.#ended ? STOPPING : this.#unusable())
     const target = await this.#onLine(async () => {
       if (this.#ended) throw new Refused(STOPPING)
@@ -186,7 +196,10 @@ export class OutputPin implements Member {
     if (target === undefined) return
     try {
       if (number < this.#turning) throw new Refused(OVERTAKEN)
-      await this.#goOn(new AbortController(), () => this.#obey(target, forMs))
+      await this.#goOn(new AbortController(), () => {
+        check() // once more: the interlock took its time
+        return this.#obey(target, forMs)
+      })
     } catch (error) {
       if (number < this.#turning) this.#expected = target
       throw error

@@ -5,6 +5,7 @@
 import type { Command } from './command.ts'
 import type { OutputConfig } from './config/schema.ts'
 import { Refused } from './errors.ts'
+import type { Level } from './gpio/gpio.ts'
 import { Interlock } from './interlock.ts'
 import { OutputPin, type OutputPinOptions } from './output-pin.ts'
 
@@ -38,14 +39,15 @@ export class Outputs {
   }
 
   /**
-   * Carries a command out; commands of one pin follow each other in order.
+   * Carries a command out, and gives the level; commands of one pin follow each other in order.
    *
+   * @param check is called when it is the command's turn; what it throws refuses the command
    * @throws Refused, GpioError
    */
-  async command(pin: number, command: Command): Promise<void> {
+  async command(pin: number, command: Command, check?: () => void): Promise<Level> {
     const output = this.#pins.get(pin)
     if (output === undefined) throw new Refused(`pin ${pin} is not an output of this node`)
-    await output.command(command)
+    return await output.command(command, check)
   }
 
   /** The broker came or went: starts or calls off each pin's `on_disconnect`. */

@@ -29,10 +29,13 @@ export interface Incoming {
   readonly expiresMs?: number
 }
 
+/** What became of a command, for whoever asked to be told. */
+export type Outcome = { readonly state: Level } | { readonly error: string }
+
 export interface TelemetryOptions {
   readonly node: string
   /** Prefixes, `{node}` already replaced. */
-  readonly topics: Pick<TopicsConfig, 'sensors' | 'devices' | 'gpio'>
+  readonly topics: Pick<TopicsConfig, 'sensors' | 'devices' | 'gpio' | 'alerts'>
   /** Id of this start of the agent. */
   readonly run: string
 }
@@ -62,10 +65,14 @@ const COMMAND_SHOWN = 64
 
 /** The last level of what a pin is heard and told on. */
 const PIN_TOPICS: Readonly<Record<PinUse, readonly string[]>> = {
-  output: ['command', 'state', 'error'],
+  output: ['command', 'state', 'error', 'result'],
   input: ['state'],
   counter: ['total', 'rate', 'data'],
 }
+
+/** An answer's topic and correlation data come from outside, and wait here for the broker. Characters; bytes. */
+const LONGEST_REPLY_TOPIC = 256
+const LONGEST_CORRELATION = 256
 
 /** Makes the topics and payloads of one node. */
 export function createTelemetry({ node, topics, run }: TelemetryOptions) {
@@ -142,6 +149,47 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
       return { topic: `${topics.gpio}/${pin}/error`, payload, qos: 1, retain: false }
     },
 
+    /** What became of a command with an id; undefined where the level after the prefix is not fit to be answered on. */
+    commandResult(pin: string, id: string | number, outcome: Outcome): Message | undefined {
+      if (!SAFE_LEVEL.test(pin)) return undefined
+      return { topic: `${topics.gpio}/${pin}/result`, payload: answer(id, outcome), qos: 1, retain: false }
+    },
+
+    /** The same on the topic that the sender named; not to be made where `replyFault` has something to say. */
+    commandReply: (
+      { replyTo, correlation }: { readonly replyTo: string; readonly correlation?: Uint8Array },
+      id: string | number | undefined,
+      outcome: Outcome,
+    ): Message => ({
+      topic: replyTo,
+      payload: answer(id, outcome),
+      qos: 1,
+      retain: false,
+      ...(correlation === undefined ? {} : { correlation }),
+    }),
+
+    /**
+     * Why no answer goes where the sender wants it: a topic from outside must not become a command, nor speak in the
+     * place of this node. Undefined: it may go there.
+     */
+    replyFault({ replyTo, correlation }: Pick<Incoming, 'replyTo' | 'correlation'>): string | undefined {
+      if (replyTo === undefined) return undefined
+      if (replyTo === '') return 'its response topic is empty'
+      if (replyTo.length > LONGEST_REPLY_TOPIC)
+        return `its response topic has more than ${LONGEST_REPLY_TOPIC} characters`
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
+      if (/[+#\u0000-\u001f\u007f-\u009f\ufffd]/u.test(replyTo) || replyTo.startsWith('$'))
+        return 'its response topic is none that can be published to'
+      if ((correlation?.byteLength ?? 0) > LONGEST_CORRELATION)
+        return `its correlation data has more than ${LONGEST_CORRELATION} bytes`
+      const below = (prefix: string): boolean => replyTo === prefix || replyTo.startsWith(`${prefix}/`)
+      if (below(`${topics.devices}/response`)) return undefined
+      const own = [topics.sensors, topics.devices, topics.alerts].some(below)
+      if (own || (below(topics.gpio) && /\/(command|state|error|total|rate|data)$/.test(replyTo)))
+        return 'its response topic has a meaning of its own'
+      return undefined
+    },
+
     /** What to subscribe to for commands. */
     commandFilter: `${topics.gpio}/+/command`,
 
@@ -159,6 +207,10 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
     /** The topics of one pin, for `info` and `check`. */
     pinTopics: (pin: number, use: PinUse): Record<string, string> =>
       Object.fromEntries(PIN_TOPICS[use].map((last) => [last, `${topics.gpio}/${pin}/${last}`])),
+  }
+
+  function answer(id: string | number | undefined, outcome: Outcome): string {
+    return JSON.stringify({ ...(id === undefined ? {} : { id }), ok: 'state' in outcome, ...outcome, node })
   }
 }
 

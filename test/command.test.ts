@@ -61,11 +61,11 @@ describe('what is no command', () => {
     ['nothing', new Uint8Array(), 'the command is empty; send one of '],
     ['blanks', bytes(' \t\r\n'), 'the command is empty; send one of '],
     ['bytes that are no UTF-8', new Uint8Array([0xff, 0xfe, 0x00]), 'the command is not text'],
-    ['a megabyte', new Uint8Array(1_000_000), 'a command has at most 1024 bytes, this one has 1000000'],
+    ['a megabyte', new Uint8Array(1_000_000), 'a command has at most 1024 bytes; this one is longer'],
     [
       'a word behind a kilobyte of blanks',
       bytes(`${' '.repeat(1023)}on`),
-      'a command has at most 1024 bytes, this one has 1025',
+      'a command has at most 1024 bytes; this one is longer',
     ],
     [
       'JSON that breaks off',
@@ -148,7 +148,7 @@ describe('JSON', () => {
 
   it.each([
     ['{"state":"on","fro":"5s"}', '"fro"'],
-    ['{"state":"on","id":"x"}', '"id"'],
+    ['{"state":"on","ID":"x"}', '"ID"'],
     ['{"state":"on","__proto__":{"for":"5s"}}', '"__proto__"'],
     ['{"state":"on","constructor":1}', '"constructor"'],
     ['{"state":"on","a":1,"b":2}', '"a", "b"'],
@@ -156,7 +156,7 @@ describe('JSON', () => {
     ['{"state":"on","a\\nb":1}', '"a\\nb"'],
     [`{"state":"on","${'x'.repeat(500)}":1}`, `"${'x'.repeat(32)}"`],
   ])('%s is refused for the key that it does not know', (text, keys) => {
-    expect(refusal(bytes(text))).toBe(`unknown key ${keys}; there are "state" and "for"`)
+    expect(refusal(bytes(text))).toBe(`unknown key ${keys}; there are "state", "for", "id", "ts", "ttl"`)
   })
 
   it('tells everything that is wrong at once', () => {
@@ -183,5 +183,54 @@ describe('any bytes at all', () => {
       const parsed = parseCommand(payload)
       expect('refusal' in parsed ? parsed.refusal.length : 1).toBeGreaterThan(0)
     }
+  })
+})
+
+describe('what else JSON may say', () => {
+  const AT = '2026-01-31T12:00:00Z'
+  it.each<[string, object]>([
+    ['{"state":"on","id":"a-1"}', { command: { state: 'on' }, id: 'a-1' }],
+    ['{"state":"on","id":42}', { command: { state: 'on' }, id: 42 }],
+    [`{"state":"on","ts":"${AT}"}`, { command: { state: 'on' } }],
+    [
+      `{"state":"on","ts":"${AT}","ttl":"10s"}`,
+      { command: { state: 'on' }, validity: { at: Date.parse(AT), ttlMs: 10_000 } },
+    ],
+    [
+      '{"state":"off","for":"5s","id":"x","ts":"2026-01-31T14:00:00.250+02:00","ttl":"1m"}',
+      { command: { state: 'off', forMs: 5000 }, id: 'x', validity: { at: Date.parse(AT) + 250, ttlMs: 60_000 } },
+    ],
+  ])('%s is understood', (text, parsed) => {
+    expect(parseCommand(bytes(text))).toEqual(parsed)
+  })
+
+  it.each([
+    ['{"state":"on","ttl":"10s"}', '"ttl" needs "ts" beside it'],
+    [`{"state":"on","ts":"${AT}","ttl":"0s"}`, '"ttl" must be a duration above 0'],
+    [`{"state":"on","ts":"${AT}","ttl":10}`, '"ttl" must be a duration above 0'],
+    ['{"state":"on","ts":"yesterday"}', '"ts" must be a time with its zone'],
+    ['{"state":"on","ts":"2026-01-31T12:00:00"}', '"ts" must be a time with its zone'],
+    ['{"state":"on","ts":1769860800}', '"ts" must be a time with its zone'],
+    ['{"state":"on","ts":"2026-02-30T12:00:00Z"}', '"ts" must be a time with its zone'],
+    ['{"state":"on","id":""}', '"id" must be a text of 1 to 128 characters'],
+    [`{"state":"on","id":"${'x'.repeat(129)}"}`, '"id" must be a text of 1 to 128 characters'],
+    ['{"state":"on","id":1.5}', '"id" must be a text'],
+    ['{"state":"on","id":null}', '"id" must be a text'],
+    ['{"state":"on","id":{"a":1}}', '"id" must be a text'],
+  ])('%s is refused', (text, words) => {
+    expect(refusal(bytes(text))).toContain(words)
+  })
+
+  it.each([
+    ['{"state":"dance","id":"a"}', 'a'],
+    ['{"id":7}', 7],
+    ['{"state":"on","id":"a","what":1}', 'a'],
+    ['{"state":"on","id":"a","ttl":"10s"}', 'a'],
+  ])('%s is refused, and who sent it can be told', (text, id) => {
+    expect(parseCommand(bytes(text))).toMatchObject({ id, refusal: expect.any(String) })
+  })
+
+  it.each(['{"state":"dance","id":[]}', '{"state":"on","id":""}', '[{"id":"a"}]', 'on'])('%s has no id', (text) => {
+    expect(parseCommand(bytes(text)).id).toBeUndefined()
   })
 })

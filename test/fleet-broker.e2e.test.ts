@@ -22,11 +22,12 @@ const clients: MqttClient[] = []
 
 const telemetry = createTelemetry({
   node: 'rpi001',
-  topics: { sensors: 'sensors/rpi001', devices: 'devices/rpi001', gpio: 'gpio/rpi001' },
+  topics: { sensors: 'sensors/rpi001', devices: 'devices/rpi001', gpio: 'gpio/rpi001', alerts: 'alerts/rpi001' },
   run: 'k3f9',
 })
 const reading = { at: 0, due: ['temperature'] as const, values: { temperature: 21.5 }, rejected: [] }
 const refused = telemetry.commandError('17', 'no', new Uint8Array())
+const result = telemetry.commandResult('17', 'a', { state: 1 })
 
 /** Everything that a node publishes on: what the code makes, and what the contract names besides. */
 const OWN_TOPICS = [
@@ -41,6 +42,7 @@ const OWN_TOPICS = [
   ...telemetry.count(5, { pulses: 2, total: 2, rate: 1 }, 10_000),
   telemetry.countRecord(5, 0, { pulses: 2, total: 2, rate: 1 }, 0),
   ...(refused === undefined ? [] : [refused]),
+  ...(result === undefined ? [] : [result]),
 ]
   .map(({ topic }) => topic)
   .concat([
@@ -49,7 +51,6 @@ const OWN_TOPICS = [
     'sensors/rpi001/alert',
     'sensors/rpi001/attic/alert',
     'alerts/rpi001/frost',
-    'gpio/rpi001/17/result',
   ])
 
 describeWith(['mosquitto', 'mosquitto_passwd', 'openssl'], 'the broker of a fleet', () => {

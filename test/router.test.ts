@@ -2,12 +2,16 @@ import { describe, expect, it } from 'vitest'
 import type { Command } from '../src/command.ts'
 import { GpioError, Refused } from '../src/errors.ts'
 import { createRouter } from '../src/router.ts'
-import { createTelemetry, type Message } from '../src/telemetry.ts'
+import { createTelemetry, type Incoming, type Message } from '../src/telemetry.ts'
 import { FakeClock } from './fakes/fake-clock.ts'
 import { type RecordingLog, recordLog } from './fakes/recording-log.ts'
 
 const MINUTE = 60_000
-const telemetry = createTelemetry({ node: 'n1', run: 'r', topics: { sensors: 's', devices: 'd', gpio: 'gpio' } })
+const telemetry = createTelemetry({
+  node: 'n1',
+  run: 'r',
+  topics: { sensors: 's', devices: 'd', gpio: 'gpio', alerts: 'a' },
+})
 
 interface Bench extends RecordingLog {
   readonly clock: FakeClock
@@ -15,8 +19,11 @@ interface Bench extends RecordingLog {
   readonly commands: [pin: number, command: Command][]
   /** What the pins answer to the next commands. */
   fail: Error | undefined
+  /** Commands are carried out after this. */
+  turn: Promise<void>
+  clockIsRight: boolean
   /** Sends `payload` to `gpio/<level>/command`. */
-  send(level: string, payload: string | Uint8Array, retained?: boolean): Promise<void>
+  send(level: string, payload: string | Uint8Array, retained?: boolean, more?: Partial<Incoming>): Promise<void>
   errors(): { topic: string; error: string; command: string }[]
 }
 
@@ -34,14 +41,18 @@ function bench(): Bench {
   const route = createRouter({
     telemetry,
     pins: {
-      async command(pin, command) {
+      async command(pin, command, check) {
+        await made.turn
+        check()
         if (made.fail !== undefined) throw made.fail
         commands.push([pin, command])
+        return command.state === 'off' ? 0 : 1
       },
       directionOf: (pin) => directions.get(pin),
     },
     publish: (message) => published.push(message),
     clock,
+    clockIsRight: () => made.clockIsRight,
     log: recording.log,
   })
   const made: Bench = {
@@ -50,12 +61,15 @@ function bench(): Bench {
     published,
     commands,
     fail: undefined,
-    send: (level, payload, retained = false) =>
-      route(
-        `gpio/${level}/command`,
-        typeof payload === 'string' ? new TextEncoder().encode(payload) : payload,
+    turn: Promise.resolve(),
+    clockIsRight: true,
+    send: (level, payload, retained = false, more = {}) =>
+      route({
+        topic: `gpio/${level}/command`,
+        payload: typeof payload === 'string' ? new TextEncoder().encode(payload) : payload,
         retained,
-      ),
+        ...more,
+      }),
     errors: () =>
       published.map(({ topic, payload }) => ({
         topic,
@@ -140,13 +154,14 @@ describe('a command', () => {
     const { lines, published, commands, clock } = bench()
     const route = createRouter({
       telemetry,
-      pins: { command: async () => {}, directionOf: () => 'output' },
+      pins: { command: async () => 1, directionOf: () => 'output' },
       publish: (message) => published.push(message),
       clock,
+      clockIsRight: () => true,
       log: recordLog().log,
     })
-    await route('gpio/17/state', new TextEncoder().encode('on'), false)
-    await route('elsewhere/17/command', new TextEncoder().encode('on'), false)
+    for (const topic of ['gpio/17/state', 'elsewhere/17/command'])
+      await route({ topic, payload: new TextEncoder().encode('on'), retained: false })
     expect([lines, published, commands]).toEqual([[], [], []])
   })
 
@@ -230,5 +245,152 @@ describe('a repeated refusal', () => {
     for (let number = 0; number < 257; number += 1) await send(`y${number}`, 'on')
     const told = lines.reduce((sum, { suppressed }) => sum + 1 + (typeof suppressed === 'number' ? suppressed : 0), 0)
     expect(told).toBe(2257)
+  })
+})
+
+describe('an answer', () => {
+  const results = ({ published }: Bench): unknown[] =>
+    published.filter(({ topic }) => !topic.endsWith('/error')).map(({ topic, payload }) => [topic, JSON.parse(payload)])
+
+  it('to a command with an id goes to the pin’s result topic, with the state', async () => {
+    const made = bench()
+    await made.send('17', '{"state":"on","id":"a"}')
+    await made.send('17', '{"state":"off","id":7}')
+    expect(results(made)).toEqual([
+      ['gpio/17/result', { id: 'a', ok: true, state: 1, node: 'n1' }],
+      ['gpio/17/result', { id: 7, ok: true, state: 0, node: 'n1' }],
+    ])
+    expect(made.published.every(({ qos, retain }) => qos === 1 && !retain)).toBe(true)
+  })
+
+  it('to one that is refused has the error, which is told for everybody, too', async () => {
+    const made = bench()
+    made.fail = new Refused('the relay is tired')
+    await made.send('17', '{"state":"on","id":"a"}')
+    await made.send('17', '{"state":"dance","id":"b"}')
+    await made.send('27', '{"state":"on","id":"c"}')
+    await made.send('17', '{"state":"on","id":"d"}', true)
+    expect(results(made)).toEqual([
+      ['gpio/17/result', { id: 'a', ok: false, error: 'the relay is tired', node: 'n1' }],
+      ['gpio/17/result', { id: 'b', ok: false, error: expect.stringContaining('"state" must be'), node: 'n1' }],
+      ['gpio/27/result', { id: 'c', ok: false, error: 'pin 27 is an input', node: 'n1' }],
+      ['gpio/17/result', { id: 'd', ok: false, error: expect.stringContaining('retained'), node: 'n1' }],
+    ])
+    expect(made.published.filter(({ topic }) => topic.endsWith('/error'))).toHaveLength(4)
+  })
+
+  it('goes where the sender wants it instead, with what it knows it by', async () => {
+    const made = bench()
+    const correlation = new Uint8Array([0, 255, 7])
+    await made.send('17', 'on', false, { replyTo: 'replies/me', correlation })
+    await made.send('17', '{"state":"off","id":"a"}', false, { replyTo: 'replies/me' })
+    await made.send('17', 'dance', false, { replyTo: 'replies/me', correlation })
+    expect(results(made)).toEqual([
+      ['replies/me', { ok: true, state: 1, node: 'n1' }],
+      ['replies/me', { id: 'a', ok: true, state: 0, node: 'n1' }],
+      ['replies/me', { ok: false, error: expect.stringContaining('must be one of'), node: 'n1' }],
+    ])
+    const answers = made.published.filter(({ topic }) => topic === 'replies/me')
+    expect(answers.map((message) => message.correlation)).toEqual([correlation, undefined, correlation])
+  })
+
+  it.each<[string, Partial<Incoming>]>([
+    ['nowhere', { replyTo: '' }],
+    ['to many', { replyTo: 'a/#' }],
+    ['to some', { replyTo: 'a/+/b' }],
+    ['to the broker’s own topics', { replyTo: '$SYS/a' }],
+    ['to a shared subscription', { replyTo: '$share/g/a' }],
+    ['to a topic with a NUL', { replyTo: 'a\0b' }],
+    ['to a topic with a line break', { replyTo: 'a\nb' }],
+    ['to a topic that is longer than any', { replyTo: 'x'.repeat(257) }],
+    ['to the pin’s own command: a loop', { replyTo: 'gpio/17/command' }],
+    ['to another pin’s command', { replyTo: 'gpio/0/command' }],
+    ['to a command one level deeper', { replyTo: 'gpio/other/17/command' }],
+    ['to the state of a pin', { replyTo: 'gpio/17/state' }],
+    ['to the status of the node', { replyTo: 'd/status' }],
+    ['to the total of a counter', { replyTo: 'gpio/5/total' }],
+    ['to a sensor’s topic', { replyTo: 's/temperature' }],
+    ['to an alert', { replyTo: 'a/fire' }],
+    ['with a megabyte to know it by', { replyTo: 'r', correlation: new Uint8Array(1e6) }],
+  ])('that would go %s refuses the command, and moves no pin', async (_, more) => {
+    const made = bench()
+    await made.send('17', '{"state":"on","id":"a"}', false, more)
+    expect(made.commands).toEqual([])
+    expect(made.published.map(({ topic }) => topic)).toEqual(['gpio/17/error'])
+    expect(made.errors()[0]?.error).toMatch(/^the command can’t be answered: its (response topic|correlation data)/)
+  })
+
+  it('may go to a topic beside the pin’s own', async () => {
+    const made = bench()
+    for (const replyTo of [
+      'd/response/operator',
+      'gpio/17/response',
+      'gpio/17/result',
+      'gpiox/command',
+      'x'.repeat(256),
+    ])
+      await made.send('17', 'on', false, { replyTo })
+    expect(made.commands).toHaveLength(5)
+    expect(made.errors()).toHaveLength(5)
+  })
+})
+
+describe('a command that is too late', () => {
+  const aged = (clock: FakeClock, ageMs: number, ttl: string): string =>
+    JSON.stringify({ state: 'on', ts: new Date(clock.now() - ageMs).toISOString(), ttl })
+
+  it.each([
+    [0, '10s'],
+    [9999, '10s'],
+    [-9000, '10s'],
+  ])('is not one that is %i ms old and good for %s', async (ageMs, ttl) => {
+    const { send, clock, commands } = bench()
+    await send('17', aged(clock, ageMs, ttl))
+    expect(commands).toHaveLength(1)
+  })
+
+  it.each([
+    [10_000, '10s', 'was given 10 s ago, and it was good for 10s only'],
+    [3_600_000, '1m', 'was given 3600 s ago'],
+    [-10_001, '10s', '"ts" is 11 s ahead of this node’s clock'],
+    [-86_400_000, '1h', 'ahead of this node’s clock'],
+  ])('is one that is %i ms old and good for %s', async (ageMs, ttl, words) => {
+    const { send, clock, commands, errors } = bench()
+    await send('17', aged(clock, ageMs, ttl))
+    expect(commands).toEqual([])
+    expect(errors()[0]?.error).toContain(words)
+  })
+
+  it('can’t be told by a clock that is not set', async () => {
+    const made = bench()
+    made.clockIsRight = false
+    await made.send('17', aged(made.clock, 0, '10s'))
+    await made.send('17', '{"state":"on","ts":"2026-01-01T00:00:00Z"}')
+    expect(made.commands).toHaveLength(1)
+    expect(made.errors()[0]?.error).toContain('this node’s clock is not set yet')
+  })
+
+  it.each<[string, (clock: FakeClock) => [string, Partial<Incoming>]]>([
+    ['by ttl', (clock) => [aged(clock, 4000, '10s'), {}]],
+    ['by the message’s expiry', () => ['on', { expiresMs: 6000 }]],
+    ['by the sooner of both', (clock) => [aged(clock, 0, '1h'), { expiresMs: 6000 }]],
+  ])('is one that waited for its turn too long, %s', async (_, make) => {
+    for (const [waited, carriedOut] of [
+      [5999, 1],
+      [6000, 0],
+    ] as const) {
+      const made = bench()
+      let begin = (): void => {}
+      made.turn = new Promise((resolve) => {
+        begin = resolve
+      })
+      const [payload, more] = make(made.clock)
+      const sent = made.send('17', payload, false, more)
+      await made.clock.advance(waited)
+      begin()
+      await sent
+      expect(made.commands).toHaveLength(carriedOut)
+      if (carriedOut === 0) expect(made.errors()[0]?.error).toBe('the command expired before its turn came')
+    }
   })
 })

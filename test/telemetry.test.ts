@@ -6,7 +6,7 @@ import { createTelemetry, shown } from '../src/telemetry.ts'
 const telemetry = createTelemetry({
   node: 'rpi001',
   run: 'k3f9',
-  topics: { sensors: 'sensors/rpi001', devices: 'devices/rpi001', gpio: 'gpio' },
+  topics: { sensors: 'sensors/rpi001', devices: 'devices/rpi001', gpio: 'gpio', alerts: 'alerts/rpi001' },
 })
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -137,6 +137,7 @@ describe('the other messages', () => {
     expect(telemetry.pinTopics(17, 'output')).toEqual({
       command: 'gpio/17/command',
       state: 'gpio/17/state',
+      result: 'gpio/17/result',
       error: 'gpio/17/error',
     })
     expect(telemetry.pinTopics(27, 'input')).toEqual({ state: 'gpio/27/state' })
@@ -156,7 +157,11 @@ describe('the other messages', () => {
 })
 
 describe('a command’s topic', () => {
-  const own = createTelemetry({ node: 'n', run: 'r', topics: { sensors: 's', devices: 'd', gpio: 'house/gpio/n' } })
+  const own = createTelemetry({
+    node: 'n',
+    run: 'r',
+    topics: { sensors: 's', devices: 'd', gpio: 'house/gpio/n', alerts: 'a' },
+  })
 
   it.each([
     ['gpio/17/command', '17'],

@@ -9,7 +9,7 @@ import { createTelemetry, type Message } from '../../src/telemetry.ts'
 export const telemetry = createTelemetry({
   node: 'n1',
   run: 'run1',
-  topics: { sensors: 'sensors/n1', devices: 'devices/n1', gpio: 'gpio' },
+  topics: { sensors: 'sensors/n1', devices: 'devices/n1', gpio: 'gpio', alerts: 'alerts/n1' },
 })
 
 export interface Link {

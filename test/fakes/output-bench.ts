@@ -83,7 +83,9 @@ export async function openOutput(config: Partial<OutputConfig> = {}, parts: Part
     last,
     states,
     faults,
-    send: (command) => outputs.command(PIN, command),
+    async send(command) {
+      await outputs.command(PIN, command)
+    },
     async end() {
       controller.abort()
       await outputs.exit()

@@ -94,7 +94,9 @@ async function start(machine: Machine, process: Process, at: number): Promise<Ou
   await times.load(process.boot)
   await outputs.open(controller.signal)
   await clock.advance(0)
-  const send = (pin: number, command: Command): Promise<void> => outputs.command(pin, command)
+  const send = async (pin: number, command: Command): Promise<void> => {
+    await outputs.command(pin, command)
+  }
   return {
     ...recording,
     ...{ clock, board, gpio, outputs, states, send },
