@@ -40,9 +40,7 @@ export class WireTrace {
   constructor(base: number, ignored: readonly string[] = []) {
     this.#base = base
     this.#ignored = ignored
-    if (!existsSync(`${TRACING}/events/gpio/freed`)) appendFileSync(`${TRACING}/kprobe_events`, FREED)
-    writeFileSync(`${TRACING}/trace_clock`, 'global')
-    writeFileSync(`${TRACING}/events/gpio/enable`, '1')
+    switchOn()
     this.#read()
   }
 
@@ -60,7 +58,6 @@ export class WireTrace {
   }
 
   end(): void {
-    writeFileSync(`${TRACING}/events/gpio/enable`, '0')
     closeSync(this.#pipe)
   }
 
@@ -95,6 +92,17 @@ export class WireTrace {
     if (after.direction === before.direction && after.level === before.level) return
     this.#moves.set(number, [...(this.#moves.get(number) ?? []), after])
   }
+}
+
+/**
+ * Once for the life of the machine: with each switching the kernel changes the code of its scheduler (for the names of
+ * programs in a trace), and on two emulated processors that ends in a panic once in some hundred times.
+ */
+function switchOn(): void {
+  if (existsSync(`${TRACING}/events/gpio/freed`)) return
+  appendFileSync(`${TRACING}/kprobe_events`, FREED)
+  writeFileSync(`${TRACING}/trace_clock`, 'global')
+  writeFileSync(`${TRACING}/events/gpio/enable`, '1')
 }
 
 function move(line: { direction: 'in' | 'out'; latch: Level; outside: Level }): Move {
