@@ -19,9 +19,10 @@ import { openInputs } from './inputs.ts'
 import { LastLevels } from './last-levels.ts'
 import type { Logger } from './log.ts'
 import { Mqtt } from './mqtt.ts'
-import { Outbox } from './outbox.ts'
+import type { ReadTime } from './outbox/record-clock.ts'
 import { OutputTimes } from './output-times.ts'
 import { Outputs } from './outputs.ts'
+import { createRecords } from './records.ts'
 import { repeat } from './repeat.ts'
 import { createRouter } from './router.ts'
 import { sense } from './sensing.ts'
@@ -87,16 +88,23 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   const counters = config.gpio.inputs.filter((input) => input.mode === 'counter')
   const nowhere = { stateFolder: undefined, runtimeFolder: undefined }
   const totals = new Totals({ ...(simulate ? nowhere : world), clock, log }) // simulated pulses are nobody's total
-  const outbox = new Outbox({
-    maxRecords: config.outbox.max_records,
-    onOverflow: () =>
-      log.warn({ records: config.outbox.max_records }, 'the outbox is full: dropping the oldest records'),
+  const records = createRecords({
+    config: config.outbox,
+    stateFolder: world.stateFolder,
+    boot: await readBootId(root),
+    telemetry,
+    clock,
+    log,
+    onReadable: () => mqtt.drain(),
+    onChange: () => tell(),
   })
+  const { outbox } = records
   const health = createHealth(clock, () => ({
     connected: mqtt.connected,
     reconnects: mqtt.reconnects,
     lastError: mqtt.lastError,
     queued: outbox.depth,
+    outbox: records.health(),
     dropped: { ...outbox.dropped, ...mqtt.dropped },
     session: mqtt.session,
   }))
@@ -157,6 +165,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     onMessage: (message) => void route(message),
     onConnected(connected) {
       outputs.connected(connected)
+      records.connected(connected)
       tell()
     },
     onChange: tell,
@@ -180,14 +189,15 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     if (opened === LATE) log.warn('the pins take long to open: going on without')
   }
   outputs.connected(false)
+  await records.start(signal)
 
   const started: Promise<void>[] = []
   const failed = new AbortController()
   const stop = AbortSignal.any([signal, failed.signal])
   // Every loop and pin listens to these, each removing what it adds: Node.js would warn of a leak at the eleventh.
   setMaxListeners(0, signal, stop)
-  const store = (record: Message): void => {
-    outbox.put(record)
+  const store = (record: Message, read?: ReadTime): void => {
+    records.put(record, read)
     mqtt.drain()
   }
   const loops = config.sensors.map((sensor) => {
@@ -238,6 +248,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   await stopped
 
   log.info('stopping')
+  records.stopping()
   void notifier.stopping()
   await outputs.exit() // first of all, whatever a driver is up to
   await withDeadline(() => Promise.all(watched), LOOPS_DEADLINE_MS, clock)
@@ -249,8 +260,12 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     await totalsKept
     await gpio.close()
   }
-  if ((await withDeadline(release, RELEASE_DEADLINE_MS, clock)) === LATE)
-    log.warn('the pins were not let go of in time')
+  const [released, kept] = await Promise.all([
+    withDeadline(release, RELEASE_DEADLINE_MS, clock),
+    withDeadline(() => records.close(), RELEASE_DEADLINE_MS, clock),
+  ])
+  if (released === LATE) log.warn('the pins were not let go of in time')
+  if (kept === LATE) log.warn('the disk of the outbox did not answer in time')
   log.info('stopped')
   if (failed.signal.aborted) throw failed.signal.reason
 }

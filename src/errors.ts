@@ -52,6 +52,26 @@ export class GpioError extends Error {
   }
 }
 
+export type StoreErrorKind =
+  | 'full' // no room on the disk
+  | 'read-only' // the file system takes no writes
+  | 'permission' // the files or their folder are not ours to use
+  | 'damaged' // what is there can't be read
+  | 'newer' // a later version of ours wrote it
+  | 'locked' // another process uses it
+  | 'unavailable' // the driver package is absent or does not load
+  | 'io' // anything else that the disk refused
+
+/** The outbox on disk can't be used. The records go on in memory. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly kind: StoreErrorKind
+  constructor(kind: StoreErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}
+
 /** A command that is not carried out, and why. */
 export class Refused extends Error {
   override readonly name = 'Refused'

@@ -30,11 +30,25 @@ interface SensorHealth {
   error: string | undefined
 }
 
+/** The outbox as `health` tells it. */
+export interface OutboxHealth {
+  readonly bytes: number
+  /** Seconds. */
+  readonly oldest_age?: number
+  /** Where records go that the broker does not take. */
+  readonly store: 'disk' | 'memory'
+  /** Why they go to memory only, though they should not. */
+  readonly error?: string
+  /** Where a damaged store was put. */
+  readonly damaged?: string
+}
+
 export interface BrokerHealth {
   readonly connected: boolean
   readonly reconnects: number
   readonly lastError: string | undefined
   readonly queued: number
+  readonly outbox?: OutboxHealth
   readonly dropped: Readonly<Record<string, number>>
   /** What the connection gives; undefined while there is none. */
   readonly session?: object | undefined
@@ -104,20 +118,20 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
 
     /** `online, 3 sensors ok, 0 queued`; what fails is named. */
     line(): string {
-      const { connected, queued } = broker()
+      const { connected, queued, outbox } = broker()
       const ok = sensors.filter(({ status }) => status === 'online').length
       const failing = sensors.filter(({ status }) => status === 'offline').map(({ name }) => name)
       const parts = [connected ? 'online' : 'broker away', `${ok} sensor${ok === 1 ? '' : 's'} ok`]
       if (failing.length > 0) parts.push(`failing: ${failing.join(' ')}`)
       if (pinFaults.size > 0) parts.push(`pins failing: ${[...pinFaults.keys()].join(' ')}`)
-      parts.push(`${queued} queued`)
+      parts.push(`${queued} queued${outbox?.error === undefined ? '' : ' in memory only'}`)
       return parts.join(', ')
     },
 
     /** The payload of `devices/<node>/health`. Ages and uptime in seconds, memory in bytes. */
     report(): object {
       const now = clock.monotonic()
-      const { reconnects, lastError, queued, dropped, session } = broker()
+      const { reconnects, lastError, queued, outbox, dropped, session } = broker()
       const { rss, heapUsed } = process.memoryUsage()
       return {
         timestamp: new Date(clock.now()).toISOString(),
@@ -135,7 +149,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
         })),
         pins: Object.fromEntries(pinFaults),
         ...(counters.size === 0 ? {} : { counters: Object.fromEntries(counters) }),
-        outbox: { depth: queued, dropped },
+        outbox: { depth: queued, ...outbox, dropped },
         reconnects,
         ...(session === undefined ? {} : { mqtt: session }),
         ...(lastError === undefined ? {} : { last_error: lastError }),

@@ -14,7 +14,7 @@ export type Load = (packageName: string) => unknown
  * Those that come compiled, for every processor of a Pi. The others are compiled when they are installed, or need one
  * that is: bme280-sensor needs i2c-bus, onoff needs epoll.
  */
-const READY_MADE: ReadonlySet<string> = new Set(['koffi'])
+const READY_MADE: ReadonlySet<string> = new Set(['classic-level', 'koffi'])
 
 /**
  * The loader of a program that lies in `home`: a clone, or what deploy/install.sh made of one, which has no lock file.

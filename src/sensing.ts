@@ -7,6 +7,7 @@ import type { MetricConfig, SensorConfig } from './config/schema.ts'
 import { createFilters, type FilterOptions } from './filters.ts'
 import type { Health } from './health.ts'
 import type { Logger } from './log.ts'
+import type { ReadTime } from './outbox/record-clock.ts'
 import type { Quantity, Span } from './reading.ts'
 import { createRejectionLog } from './rejections.ts'
 import { runSensor } from './scheduler.ts'
@@ -25,7 +26,7 @@ export interface SensingOptions {
   readonly telemetry: Telemetry
   readonly health: Health
   readonly publish: (message: Message) => void
-  readonly store: (record: Message) => void
+  readonly store: (record: Message, read: ReadTime) => void
   /** After each open: what this very chip has. */
   readonly onOpen: (quantities: readonly Quantity[]) => void
   /** The first open has succeeded or failed. */
@@ -82,7 +83,7 @@ export async function sense(options: SensingOptions, signal: AbortSignal): Promi
         for (const message of telemetry.metrics(config.id, reading, (quantity) => silence(config, quantity)))
           publish(message)
         if (Object.keys(reading.values).length === 0) return
-        store(telemetry.record(config.id, reading, seq))
+        store(telemetry.record(config.id, reading, seq), { at, monotonic, unsynchronised: false })
         seq += 1
         log.debug({ sensor: name, ...reading.values }, 'reading')
       },

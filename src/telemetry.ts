@@ -120,6 +120,16 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
       retain: false,
     }),
 
+    /** The same record with another time: it was read before the clock was set. What is no record of ours stays as it is. */
+    corrected(record: Message, at: number): Message {
+      try {
+        const payload = { ...JSON.parse(record.payload), timestamp: new Date(at).toISOString(), clock: 'corrected' }
+        return { ...record, payload: JSON.stringify(payload) }
+      } catch {
+        return record
+      }
+    },
+
     pinState: (pin: number, level: Level): Message => retained(`${topics.gpio}/${pin}/state`, String(level)),
 
     /** Live. The total stays true however old it is; a rate that nobody renews is cleared. `intervalMs`: from one to the next. */

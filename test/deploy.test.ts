@@ -178,7 +178,7 @@ describe('installing', () => {
   it('drivers that do not load are told, and do not stop it', async () => {
     const { code, text } = await install()
     expect(code).toBe(0)
-    expect(text).toContain('could not be built: bme280-sensor, i2c-bus, koffi, node-dht-sensor, onoff')
+    expect(text).toContain('could not be built: bme280-sensor, classic-level, i2c-bus, koffi, node-dht-sensor, onoff')
   })
 
   it('an option that nobody knows is an error with the usage', async () => {

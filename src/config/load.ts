@@ -108,6 +108,10 @@ function complete(parsed: ParsedConfig, id: string, folder: string): Config {
     node: { id },
     gpio: { ...parsed.gpio, ...(history === undefined ? {} : { mock_history: resolve(folder, history) }) },
     mqtt: { ...absolutePaths(parsed.mqtt, folder), client_id: parsed.mqtt.client_id ?? `sensor-node-${id}` },
+    outbox: {
+      ...parsed.outbox,
+      ...(parsed.outbox.path === undefined ? {} : { path: resolve(folder, parsed.outbox.path) }),
+    },
     sensors: parsed.sensors as readonly SensorConfig[], // each as its own type's schema yields it
     topics: {
       sensors: withNode(sensors, id),

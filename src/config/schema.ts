@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { input } from './input-schema.ts'
 import { type SensorConfig, sensor } from './sensor-schema.ts'
+import { size } from './size.ts'
 import {
   activeLow,
   clash,
@@ -150,10 +151,27 @@ const topics = section({
 })
 
 const outbox = section({
-  max_records: whole(1, 1_000_000)
-    .default(10_000)
+  path: text
+    .optional()
     .describe(
-      'JSON records kept in memory until the broker has acknowledged them; beyond it the oldest is dropped and counted.',
+      'Folder on disk for records that the broker has not acknowledged. Default: `outbox` in `$STATE_DIRECTORY`, which systemd gives a service; without it, records wait in memory only.',
+    ),
+  max_records: whole(1, 10_000_000)
+    .default(1_000_000)
+    .describe(
+      'JSON records that may wait for the broker; beyond it the oldest is dropped and counted. In memory only, at most 10000 wait.',
+    ),
+  max_bytes: size('1kB', '100GB')
+    .prefault('256MB')
+    .describe('The same by their size; the files on disk may take twice that for a while.'),
+  max_age: positiveDuration
+    .optional()
+    .describe('Older records are dropped and counted instead of sent. Default: none.'),
+  sync: duration
+    .refine((ms) => ms <= 3_600_000, 'must be at most 1h')
+    .prefault('1s')
+    .describe(
+      'What is written to disk is safe from a power cut after this; longer spares the card, `0s` syncs at each write.',
     ),
 })
 

@@ -98,7 +98,7 @@ describe('a file that is good', () => {
           inputs: [{ pin: 27, active_low: false, mode: 'state', debounce: 20 }],
         },
         topics: { sensors: 'sensors/rpi001', devices: 'devices/rpi001', gpio: 'gpio', alerts: 'alerts/rpi001' },
-        outbox: { max_records: 10_000 },
+        outbox: { max_records: 1_000_000, max_bytes: 256_000_000, sync: 1000 },
       },
     })
   })

@@ -72,6 +72,10 @@ describe('without a compiler', () => {
     expect(require('koffi')).toHaveProperty('load')
   })
 
+  it('classic-level is there, as it comes compiled', () => {
+    expect(require('classic-level')).toHaveProperty('ClassicLevel')
+  })
+
   it('every sensor type is one that works here or one that lacks a package', () => {
     expect([...Object.keys(WORKING), ...Object.keys(LACKING)].sort()).toEqual(Object.keys(sensorTypes).sort())
   })
