@@ -38,7 +38,8 @@ export function createDisk({ path, clock, log, load }: DiskOptions): Disk {
 
   const why = async (error: unknown): Promise<StoreError> => {
     if (!(error instanceof StoreError)) return folder.error('io', messageOf(error), error)
-    if (error.kind !== 'io' && error.kind !== 'damaged') return folder.error(error.kind, error.message, error)
+    if (error.kind === 'locked') return folder.error('locked', error.message, error)
+    if (error.kind !== 'io' && error.kind !== 'damaged') return error
     // LevelDB says the same of a disk that refuses and of files that are missing.
     return (await folder.complaint()) ?? folder.error('damaged', error.message, error)
   }
@@ -52,6 +53,7 @@ export function createDisk({ path, clock, log, load }: DiskOptions): Disk {
     salvaged = true
     try {
       await cp(kept, folder.records, { recursive: true })
+      for (const table of await folder.damagedTables()) await rm(table)
       await Level.repair(folder.records)
       await (await openLevelStore(Level, folder.records)).close()
       log.info({ path: folder.records }, 'what can be read of the damaged outbox goes on')
@@ -67,6 +69,7 @@ export function createDisk({ path, clock, log, load }: DiskOptions): Disk {
       await folder.prepare()
       if (condemned !== undefined) await putAside(Level, condemned, salvage)
       try {
+        await folder.inspect()
         return await openLevelStore(Level, folder.records)
       } catch (error) {
         const reason = await why(error)

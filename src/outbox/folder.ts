@@ -3,8 +3,10 @@
  * stores that were put aside, with their date. Also tells why the disk refuses, which the store itself can't say.
  */
 import { access, constants, mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { codeOf, messageOf, StoreError, type StoreErrorKind } from '../errors.ts'
+import { tablesOf } from './manifest.ts'
+import { isWholeTable } from './table.ts'
 
 /** Of the form of the store. One that is newer is left alone. */
 const VERSION = 1
@@ -14,6 +16,9 @@ const ASIDE_KEPT = 5
 const PROBE_BYTES = 65_536
 /** LevelDB writes its log anew as a table when it opens; so much for what comes with that. */
 const SPARE_BYTES = 262_144
+
+const TABLE_FILE = /\.(ldb|sst)$/
+const DATA_FILE = /\.(ldb|sst|log)$/
 
 const KINDS: Readonly<Record<string, StoreErrorKind>> = {
   ENOSPC: 'full',
@@ -86,6 +91,31 @@ export class OutboxFolder {
     }
   }
 
+  /** Looks at what LevelDB itself would trust, to somebody's cost. @throws StoreError `damaged`, or why it can't be read */
+  async inspect(): Promise<void> {
+    const names = await this.#files()
+    // Without this file LevelDB takes the folder for a new one, and deletes what it does not know.
+    if (names.some((name) => DATA_FILE.test(name)) && !names.includes('CURRENT')) {
+      throw new StoreError('damaged', 'its file CURRENT is missing')
+    }
+    const tables = await this.#tables()
+    const damaged = (await this.damagedTables()).map((file) => basename(file))
+    // A manifest that makes no sense is told by LevelDB; here it means that any table may matter.
+    const mattering = damaged.find((name) => tables?.has(Number.parseInt(name, 10)) !== false)
+    if (mattering !== undefined) throw new StoreError('damaged', `the checksums in ${mattering} are wrong`)
+  }
+
+  /** Tables that are not whole. @throws StoreError where they can't be read */
+  async damagedTables(): Promise<string[]> {
+    const damaged: string[] = []
+    for (const name of await this.#files()) {
+      const file = join(this.records, name)
+      const whole = !TABLE_FILE.test(name) || (await isWholeTable(file).catch((error) => this.#throw(error)))
+      if (!whole) damaged.push(file)
+    }
+    return damaged
+  }
+
   /** Puts a store that can't be read out of the way. @returns its new path, and of older ones those that were deleted for it */
   async setAside(at: Date): Promise<{ readonly kept: string; readonly deleted: readonly string[] }> {
     const day = at.toISOString().replaceAll(/[-:]|\.\d+/g, '')
@@ -109,6 +139,26 @@ export class OutboxFolder {
   /** The error of that kind, for people. */
   error(kind: StoreErrorKind, message: string, cause?: unknown): StoreError {
     return new StoreError(kind, REASONS[kind](this.path, message), { cause })
+  }
+
+  /** Numbers of the tables that the store says it has; undefined where it does not. */
+  async #tables(): Promise<Set<number> | undefined> {
+    const current = await readFile(join(this.records, 'CURRENT'), 'utf8').catch(() => '')
+    if (!/^MANIFEST-\d+\n$/.test(current)) return undefined
+    const manifest = await readFile(join(this.records, current.trim())).catch(() => undefined)
+    return manifest && tablesOf(manifest)
+  }
+
+  async #files(): Promise<string[]> {
+    return (
+      (await readdir(this.records)
+        .catch(absent)
+        .catch((error) => this.#throw(error))) ?? []
+    )
+  }
+
+  #throw(error: unknown): never {
+    throw this.#failure(error)
   }
 
   #failure(error: unknown): StoreError {

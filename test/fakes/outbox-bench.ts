@@ -128,6 +128,8 @@ export class FakeDisk implements Disk {
   refuses: StoreError | undefined
   /** How opening fails. */
   closedFor: StoreError | undefined
+  /** How the next read fails; until the store is put aside. */
+  unreadable: StoreError | undefined
   aside: string | undefined
   synced: Contents = { rows: new Map(), change: undefined }
   written: Contents = { rows: new Map(), change: undefined }
@@ -159,6 +161,7 @@ export class FakeDisk implements Disk {
         if (sync) this.synced = this.written
       },
       read: async ({ after, below, limit }) => {
+        if (this.unreadable !== undefined) throw this.unreadable
         const positions = [...this.written.rows.keys()]
           .filter((key) => key > after && key < below)
           .sort((a, b) => a - b)
@@ -179,6 +182,7 @@ export class FakeDisk implements Disk {
   }
 
   condemn(): void {
+    this.unreadable = undefined
     this.written = { rows: new Map(), change: undefined }
   }
 

@@ -1,13 +1,14 @@
 /** The outbox on a real store, in a folder of its own that is then maltreated. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { DriverUnavailableError } from '../../src/errors.ts'
 import { outboxBench } from '../fakes/outbox-bench.ts'
+import { createRandom } from '../fakes/random.ts'
 
 let folder: string
 let path: string
@@ -154,5 +155,88 @@ describe('where there can be no folder', () => {
     bench.put(1)
     await rm(path)
     await bench.until(() => bench.keeper.failure === undefined && bench.outbox.unstored === 0)
+  })
+})
+describe('a damaged store', () => {
+  const spoilers: [string, (file: string, random: (below: number) => number) => Promise<void>][] = [
+    ['cut short', async (file, random) => truncate(file, random((await readFile(file)).length + 1))],
+    ['emptied', (file) => truncate(file, 0)],
+    ['removed', (file) => rm(file)],
+    [
+      'overwritten in places',
+      async (file, random) => {
+        const bytes = await readFile(file)
+        for (let place = 0; place < 20 && bytes.length > 0; place += 1)
+          bytes.writeUInt8(random(256), random(bytes.length))
+        await writeFile(file, bytes)
+      },
+    ],
+    ['overwritten with zeros', async (file) => writeFile(file, Buffer.alloc((await readFile(file)).length))],
+  ]
+
+  it.each(spoilers)(
+    'with any file %s never stops the agent; what is lost is counted or put aside, the rest keeps its order',
+    async (_, spoil) => {
+      const random = createRandom(11)
+      // Opened twice, so that there is a table beside the log.
+      await left(count(0, 2000))
+      await left(count(2000, 3000))
+      const files = await readdir(join(path, 'records'))
+      const original = join(folder, 'original')
+      await cp(path, original, { recursive: true })
+      for (const file of files.filter((name) => name !== 'LOCK')) {
+        await rm(path, { recursive: true })
+        await cp(original, path, { recursive: true })
+        await spoil(join(path, 'records', file), random)
+        const bench = await started()
+        bench.put('new')
+        const order = await bench.drain()
+        expect(order.at(-1), file).toBe('new')
+        const old = order.slice(0, -1).map(Number)
+        expect(old, file).toEqual([...old].sort((a, b) => a - b))
+        expect(
+          old.every((number) => number >= 0 && number < 3000),
+          file,
+        ).toBe(true)
+        expect(bench.keeper.failure, file).toBeUndefined()
+        expect(bench.outbox.bytes, file).toBe(0)
+        // Durable again.
+        bench.put('newer')
+        await bench.keeper.close()
+        expect(await (await started()).drain(), file).toEqual(['newer'])
+        await open.at(-1)?.keeper.close()
+      }
+    },
+    60_000,
+  )
+
+  it('is put aside whole, with its date, and what can be read of it goes on', async () => {
+    await left(count(0, 100))
+    await rm(join(path, 'records', 'CURRENT'))
+    const bench = await started()
+    expect(await bench.drain()).toEqual(count(0, 100))
+    expect(bench.disk.aside).toMatch(/records\.damaged-\d{8}T\d{6}Z$/)
+    expect(await readdir(bench.disk.aside ?? '')).not.toEqual([])
+    expect(bench.told('error')).toEqual(['error the outbox on disk is damaged: it is kept aside'])
+  })
+
+  it('of several the last five are kept, and the log tells which were deleted', async () => {
+    for (let round = 0; round < 7; round += 1) {
+      await left([String(round)])
+      await writeFile(join(path, 'records', 'CURRENT'), 'nonsense')
+    }
+    const bench = await started()
+    const aside = (await readdir(path)).filter((name) => name.includes('damaged'))
+    expect(aside).toHaveLength(5)
+    expect(bench.told('warn')).toContain('warn the oldest of the damaged outboxes were deleted')
+  })
+
+  it('is not what a power cut leaves in the middle of writing a table', async () => {
+    await left(count(0, 2000))
+    await left(count(2000, 2100))
+    await writeFile(join(path, 'records', '000099.ldb'), Buffer.alloc(5000, 7))
+    const bench = await started()
+    expect(bench.disk.aside).toBeUndefined()
+    expect(await bench.drain()).toEqual(count(0, 2100))
   })
 })

@@ -314,6 +314,36 @@ describe('a disk that fails', () => {
     await second.clock.advance(200)
     expect(first.disk.written.rows.size).toBe(0)
   })
+
+  it('whose store turns out damaged while it is read is given up: what was only there is counted, and nothing is stuck', async () => {
+    const { outbox, keeper, put, disk, clock, drain, told } = await started()
+    put(...Array.from({ length: 5000 }, (_, index) => index))
+    await clock.advance(100)
+    disk.unreadable = new StoreError('damaged', 'a checksum is wrong')
+    put('new')
+    const order = await drain()
+    expect(order.at(-1)).toBe('new')
+    expect(order.length - 1 + (outbox.dropped.damaged ?? 0)).toBe(5000)
+    await clock.advance(100)
+    expect(keeper.failure).toBeUndefined()
+    expect(told('warn')).toEqual(['warn outbox on disk failed'])
+    put('newer')
+    await clock.advance(100)
+    expect(disk.written.rows.size).toBe(1)
+  })
+
+  it('whose damaged store can’t even be put aside holds nobody up', async () => {
+    const { outbox, put, disk, clock, take } = await started()
+    put(...Array.from({ length: 5000 }, (_, index) => index))
+    await clock.advance(100)
+    disk.unreadable = new StoreError('damaged', 'a checksum is wrong')
+    disk.closedFor = new StoreError('read-only', 'no writes')
+    put('new')
+    for (const entry of take()) outbox.acknowledged(entry)
+    await clock.advance(60_000)
+    expect(payloads(take()).at(-1)).toBe('new')
+    expect(outbox.dropped.damaged).toBeGreaterThan(0)
+  })
 })
 
 describe('limits', () => {
