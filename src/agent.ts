@@ -28,6 +28,7 @@ import { createRouter } from './router.ts'
 import { sense } from './sensing.ts'
 import type { Notifier } from './systemd.ts'
 import { createTelemetry, type Message } from './telemetry.ts'
+import { TimeSync } from './time-sync.ts'
 import { Totals } from './totals.ts'
 import { createFeeding } from './watchdog.ts'
 
@@ -49,6 +50,8 @@ export interface World {
   readonly stateFolder: string | undefined
   /** Where state survives a restart of the service, but no boot; in memory, so written at will. undefined: nowhere. */
   readonly runtimeFolder: string | undefined
+  /** Whether the system's clock was set; undefined: nobody knows, which is also the default. Never rejects. */
+  readonly timeSynchronised?: () => Promise<boolean | undefined>
   /** Between 0 and 1; for the jitter of reconnecting. */
   readonly random: () => number
   /** Id of this start; default: made at random. */
@@ -99,6 +102,11 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     onChange: () => tell(),
   })
   const { outbox } = records
+  const time = new TimeSync({
+    ...{ root, clock, log },
+    ask: world.timeSynchronised ?? (async () => undefined),
+    onSynchronised: () => records.synchronised(),
+  })
   const health = createHealth(clock, () => ({
     connected: mqtt.connected,
     reconnects: mqtt.reconnects,
@@ -142,7 +150,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     },
     publish: (message) => mqtt.publish(message),
     clock,
-    clockIsRight: () => true,
+    clockIsRight: () => !time.unsynchronised,
     log,
   })
 
@@ -189,7 +197,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     if (opened === LATE) log.warn('the pins take long to open: going on without')
   }
   outputs.connected(false)
-  await records.start(signal)
+  await Promise.all([records.start(signal), time.look()])
 
   const started: Promise<void>[] = []
   const failed = new AbortController()
@@ -214,6 +222,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
         health,
         publish: (message) => mqtt.publish(message),
         store,
+        unsynchronised: () => time.unsynchronised,
         onOpen(quantities) {
           if (birth.opened(sensor, quantities)) mqtt.publish(birth.message())
         },
@@ -225,10 +234,22 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   })
   const every = (name: string, ms: number, work: () => void): Promise<void> =>
     repeat({ ms, work, clock, beat: (withinMs) => health.beat(name, withinMs) }, stop)
-  const counting = { gpio, clock, log, totals, telemetry, health, store, publish: publishOfPin, onFault: onPinFault }
+  const counting = {
+    gpio,
+    clock,
+    log,
+    totals,
+    telemetry,
+    health,
+    store,
+    publish: publishOfPin,
+    onFault: onPinFault,
+    unsynchronised: () => time.unsynchronised,
+  }
   loops.push(
     ...counters.map((counter) => count({ ...counting, config: counter }, stop)),
     mqtt.run(stop),
+    time.run(stop),
     every('health', HEALTH_EVERY_MS, tell),
     every('status', STATUS_EVERY_MS, () => void notifier.status(health.line())),
   )

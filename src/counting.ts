@@ -10,6 +10,7 @@ import type { Counter, Gpio } from './gpio/gpio.ts'
 import type { Health } from './health.ts'
 import type { Logger } from './log.ts'
 import { createMeter } from './meter.ts'
+import type { ReadTime } from './outbox/record-clock.ts'
 import { PulseRate } from './pulse-rate.ts'
 import { keepTrying } from './reopen.ts'
 import type { Message, Telemetry } from './telemetry.ts'
@@ -24,7 +25,9 @@ export interface CountingOptions {
   readonly telemetry: Telemetry
   readonly health: Health
   readonly publish: (message: Message) => void
-  readonly store: (record: Message) => void
+  readonly store: (record: Message, read: ReadTime) => void
+  /** Whether the wall clock is known to be wrong. */
+  readonly unsynchronised: () => boolean
   /** The pin failed or came back. */
   readonly onFault: (pin: number, reason: string | undefined) => void
 }
@@ -105,7 +108,8 @@ export async function count(options: CountingOptions, signal: AbortSignal): Prom
 }
 
 /** Publishes what the counter stands at. */
-function createTeller({ config, clock, totals, telemetry, publish, store, log }: CountingOptions) {
+function createTeller(options: CountingOptions) {
+  const { config, clock, totals, telemetry, publish, store, log } = options
   const { pin, name, interval } = config
   const meter = createMeter(config)
   let seq = 0
@@ -113,7 +117,8 @@ function createTeller({ config, clock, totals, telemetry, publish, store, log }:
     const pulses = totals.of(pin)
     const count = { pulses, total: meter.total(pulses), ...(hz === undefined ? {} : { rate: meter.rate(hz) }) }
     for (const message of telemetry.count(pin, count, interval)) publish(message)
-    store(telemetry.countRecord(pin, clock.now(), count, seq))
+    const read = { at: clock.now(), monotonic: clock.monotonic(), unsynchronised: options.unsynchronised() }
+    store(telemetry.countRecord(pin, read.at, count, seq, read.unsynchronised), read)
     seq += 1
     log.debug({ pin, name, ...count }, 'count')
   }

@@ -27,6 +27,8 @@ export interface SensingOptions {
   readonly health: Health
   readonly publish: (message: Message) => void
   readonly store: (record: Message, read: ReadTime) => void
+  /** Whether the wall clock is known to be wrong. */
+  readonly unsynchronised: () => boolean
   /** After each open: what this very chip has. */
   readonly onOpen: (quantities: readonly Quantity[]) => void
   /** The first open has succeeded or failed. */
@@ -83,7 +85,8 @@ export async function sense(options: SensingOptions, signal: AbortSignal): Promi
         for (const message of telemetry.metrics(config.id, reading, (quantity) => silence(config, quantity)))
           publish(message)
         if (Object.keys(reading.values).length === 0) return
-        store(telemetry.record(config.id, reading, seq), { at, monotonic, unsynchronised: false })
+        const unsynchronised = options.unsynchronised()
+        store(telemetry.record(config.id, reading, seq, unsynchronised), { at, monotonic, unsynchronised })
         seq += 1
         log.debug({ sensor: name, ...reading.values }, 'reading')
       },

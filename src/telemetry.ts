@@ -106,10 +106,10 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
     },
 
     /** All valid values of a read: the durable record. Not to be made of a reading without values. */
-    record: (id: string | undefined, reading: Reading, seq: number): Message => ({
+    record: (id: string | undefined, reading: Reading, seq: number, unsynchronised = false): Message => ({
       topic: `${sensorPrefix(id)}/data`,
       payload: JSON.stringify({
-        timestamp: new Date(reading.at).toISOString(),
+        ...timeOf(reading.at, unsynchronised),
         node,
         ...(id === undefined ? {} : { sensor: id }),
         run,
@@ -145,9 +145,9 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
     },
 
     /** The durable record of a counter. `at`: ms since 1970. */
-    countRecord: (pin: number, at: number, count: Count, seq: number): Message => ({
+    countRecord: (pin: number, at: number, count: Count, seq: number, unsynchronised = false): Message => ({
       topic: `${topics.gpio}/${pin}/data`,
-      payload: JSON.stringify({ timestamp: new Date(at).toISOString(), node, pin, run, seq, ...count }),
+      payload: JSON.stringify({ ...timeOf(at, unsynchronised), node, pin, run, seq, ...count }),
       qos: 1,
       retain: false,
     }),
@@ -222,6 +222,10 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
   function answer(id: string | number | undefined, outcome: Outcome): string {
     return JSON.stringify({ ...(id === undefined ? {} : { id }), ok: 'state' in outcome, ...outcome, node })
   }
+}
+
+function timeOf(at: number, unsynchronised: boolean) {
+  return { timestamp: new Date(at).toISOString(), ...(unsynchronised ? { clock: 'unsynchronised' } : {}) }
 }
 
 /** At most 64 characters, U+FFFD for bytes that are no text. */

@@ -36,6 +36,7 @@ async function start(keys = '', arrange: (board: MockBoard) => void = () => {}) 
       telemetry: createTelemetry({ node: 'n1', topics: config.topics, run: 'r' }),
       publish: ({ topic, payload }) => published.push(`${topic.replace('gpio/5/', '')} ${payload}`),
       store: ({ payload }) => records.push(JSON.parse(payload)),
+      unsynchronised: () => false,
       onFault: (pin, reason) => faults.push([pin, reason]),
     },
     controller.signal,

@@ -2,7 +2,7 @@
  * The public contract as text: every message of a simulated day, in order, is `test/golden/topics.txt`, and that of a
  * counter `counter.txt`. A change of any topic or payload shows there as a difference. `npm run golden` writes them anew.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,9 +11,9 @@ import { expect, it } from 'vitest'
 import { runAgent } from '../src/agent.ts'
 import { loadConfig } from '../src/config/load.ts'
 import { createMockGpio, type MockBoard } from '../src/gpio/mock.ts'
-import { silentLog } from '../src/log.ts'
 import { createNotifier } from '../src/systemd.ts'
 import { FakeClock, settled } from './fakes/fake-clock.ts'
+import { recordLog } from './fakes/recording-log.ts'
 
 const DAY = `
 node: { id: rpi001 }
@@ -54,10 +54,16 @@ interface Play {
   readonly gpio: MockBoard
   command(pin: number, payload: string, answer: string): Promise<void>
   pass(ms: number): Promise<void>
+  /** As a time server does. */
+  setClock(): Promise<void>
 }
 
+/** Of systemd-timesyncd. */
+const TIMESYNCD = 'run/systemd/timesync'
+
 it('publishes a whole day exactly as the golden file says', async () => {
-  await play('topics.txt', DAY, async ({ gpio, command, pass }) => {
+  await play('topics.txt', DAY, async ({ gpio, command, pass, setClock }) => {
+    await setClock() // the first records were read without
     await pass(7 * HOUR)
     await command(17, 'on', 'gpio/17/state')
     await command(22, '{"state":"toggle","for":"10m"}', 'gpio/22/state')
@@ -67,7 +73,7 @@ it('publishes a whole day exactly as the golden file says', async () => {
     gpio.drive(27, 1)
     await pass(16 * HOUR)
   })
-})
+}, 60_000)
 
 it('publishes a shower in the rain gauge exactly as the golden file says', async () => {
   await play('counter.txt', COUNTER, async ({ gpio, command, pass }) => {
@@ -92,6 +98,8 @@ async function play(golden: string, yaml: string, script: (play: Play) => Promis
   if (address === null || typeof address === 'string') throw new Error('no port')
   const folder = await mkdtemp(join(tmpdir(), 'sensor-node-golden-'))
   const file = join(folder, 'config.yaml')
+  // Without this folder nobody knows whether the clock was set.
+  if (yaml === DAY) await mkdir(join(folder, TIMESYNCD), { recursive: true })
   await writeFile(file, yaml.replace('PORT', String(address.port)))
 
   const clock = new FakeClock(Date.UTC(2026, 5, 1))
@@ -104,7 +112,7 @@ async function play(golden: string, yaml: string, script: (play: Play) => Promis
     lines.push(`${topic} qos ${qos}${retain ? ' retained' : ''}\n    ${text}`)
     heard()
   })
-  const log = silentLog()
+  const { log, told } = recordLog()
   const gpio = createMockGpio({ clock, log })
   const { config } = await loadConfig(file, { env: {}, hostname: 'rpi001' })
   const controller = new AbortController()
@@ -117,7 +125,7 @@ async function play(golden: string, yaml: string, script: (play: Play) => Promis
         clock,
         gpio,
         log,
-        root: '/nowhere',
+        root: folder,
         notifier: createNotifier({ env: {}, pid: 1, clock, log }),
         simulate: true,
         version: '0',
@@ -166,7 +174,13 @@ async function play(golden: string, yaml: string, script: (play: Play) => Promis
 
   await until('devices/rpi001/health')
   await idle()
-  await script({ gpio, command, pass })
+  const setClock = async (): Promise<void> => {
+    await mkdir(join(folder, TIMESYNCD), { recursive: true })
+    await writeFile(join(folder, TIMESYNCD, 'synchronized'), '')
+    await clock.advance(1000)
+    while (!told('info').includes('info the clock is synchronised')) await settled() // a real file is looked at
+  }
+  await script({ gpio, command, pass, setClock })
   controller.abort()
   await settled()
   await running

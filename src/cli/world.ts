@@ -8,6 +8,7 @@ import type { Gpio } from '../gpio/gpio.ts'
 import { GpioOnDemand } from '../gpio/on-demand.ts'
 import type { Logger } from '../log.ts'
 import { createNotifier } from '../systemd.ts'
+import { askTimedatectl } from '../timedatectl.ts'
 import { packageVersion } from './package.ts'
 
 /** `simulate` puts stand-ins in the place of hardware sensors, and a board in memory in that of the pins. */
@@ -24,6 +25,7 @@ export async function createWorld(config: Config, log: Logger, simulate: boolean
     // systemd gives a list with colons where a unit names several folders; ours names one.
     stateFolder: process.env.STATE_DIRECTORY?.split(':')[0],
     runtimeFolder: process.env.RUNTIME_DIRECTORY?.split(':')[0],
+    timeSynchronised: askTimedatectl,
     random: Math.random,
   }
 }
