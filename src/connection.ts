@@ -5,7 +5,7 @@
  * for good where a broker vanishes (mqttjs/MQTT.js#1974, Koenkk/zigbee2mqtt#33150).
  */
 import type { Duplex } from 'node:stream'
-import { type IClientOptions, type IConnackPacket, type IDisconnectPacket, type IPublishPacket, MqttClient } from 'mqtt'
+import { type IConnackPacket, type IDisconnectPacket, MqttClient } from 'mqtt'
 import { type Limits, limitsOf, lowered, packetSize } from './broker-limits.ts'
 import { type Clock, pause } from './clock.ts'
 import type { MqttConfig } from './config/schema.ts'
@@ -13,6 +13,7 @@ import { LATE, withDeadline } from './deadline.ts'
 import { dialer } from './dial.ts'
 import { bounded, createTrimmer } from './inbound-limit.ts'
 import { ConnectionError, failure, refusal } from './mqtt-errors.ts'
+import { clientOptions, incoming, isError, propertiesOf, refusalOf, tooLarge } from './mqtt-packets.ts'
 import type { Incoming, Message } from './telemetry.ts'
 
 export interface ConnectOptions {
@@ -46,13 +47,6 @@ export const CONNECT_TIMEOUT_MS = 10_000
 /** So long may messages and subscriptions be under way without any acknowledgement, ms. */
 export const ACK_TIMEOUT_MS = 30_000
 const STUCK = `nothing was acknowledged for ${ACK_TIMEOUT_MS / 1000} s: does the broker still work?`
-
-/**
- * The largest packet that the broker may send us, bytes (MQTT 5.0, section 3.1.2.11.4). What is larger the broker keeps
- * to itself; without the limit, a message of 256 MB would be taken in whole. Far above any command, so that one that is
- * merely too long is still answered with the reason. For MQTT 3.1.1, which has no such word, see `inbound-limit.ts`.
- */
-const LARGEST_PACKET = 2 * 1024 * 1024
 
 /**
  * Opens a connection.
@@ -119,7 +113,7 @@ async function open(
       socket.on('error', (error) => finish(failure(error)))
       return socket
     },
-    clientOptions(options, password),
+    clientOptions({ ...options, password }, 2 * CONNECT_TIMEOUT_MS),
   )
 
   const over = new AbortController()
@@ -230,70 +224,5 @@ async function open(
         client.end(false, () => resolve())
       }),
     destroy: () => finish(new ConnectionError('destroyed', 'the connection was cut')),
-  }
-}
-
-function isError(error: unknown): error is Error {
-  return error !== undefined && error !== null
-}
-
-/** What the broker answered to one request, where that is a refusal. The library puts its code on the error, or only on the packet. */
-function refusalOf(error: unknown, answer: unknown): ConnectionError | undefined {
-  if (!isError(error)) return undefined
-  const packet = typeof answer === 'object' && answer !== null ? answer : {}
-  const granted = 'granted' in packet && Array.isArray(packet.granted) ? packet.granted[0] : undefined
-  const code: unknown = 'code' in error ? error.code : granted
-  if (typeof code !== 'number') return undefined
-  const properties = 'properties' in packet ? packet.properties : undefined
-  const words =
-    typeof properties === 'object' && properties !== null && 'reasonString' in properties
-      ? properties.reasonString
-      : undefined
-  return refusal(code, typeof words === 'string' ? words : undefined, 'refused')
-}
-
-function tooLarge(size: number, most: number): ConnectionError {
-  const reason = `it has ${size} bytes, and the broker takes at most ${most} (its Maximum Packet Size)`
-  return new ConnectionError('too-large', reason, { refused: true })
-}
-
-function propertiesOf({ expiresMs, correlation }: Message): NonNullable<IPublishPacket['properties']> {
-  return {
-    ...(expiresMs === undefined ? {} : { messageExpiryInterval: Math.max(1, Math.ceil(expiresMs / 1000)) }),
-    ...(correlation === undefined ? {} : { correlationData: Buffer.from(correlation) }),
-  }
-}
-
-function incoming(topic: string, payload: Buffer, { retain, properties }: IPublishPacket): Incoming {
-  const { responseTopic, correlationData, messageExpiryInterval } = properties ?? {}
-  return {
-    topic,
-    payload,
-    retained: retain,
-    ...(responseTopic === undefined ? {} : { replyTo: responseTopic }),
-    ...(correlationData === undefined ? {} : { correlation: correlationData }),
-    ...(messageExpiryInterval === undefined ? {} : { expiresMs: messageExpiryInterval * 1000 }),
-  }
-}
-
-function clientOptions({ config, protocol, will }: ConnectOptions, password: string | undefined): IClientOptions {
-  return {
-    protocolVersion: protocol,
-    protocolId: 'MQTT',
-    clientId: config.client_id,
-    clean: true, // commands are never replayed
-    keepalive: config.keepalive / 1000,
-    connectTimeout: 2 * CONNECT_TIMEOUT_MS, // ours comes first
-    manualConnect: true,
-    reconnectPeriod: 0, // a new client for each connection; see the head of this file
-    resubscribe: false,
-    queueQoSZero: false,
-    timerVariant: 'native',
-    writeCache: false, // a table of all numbers that a packet can have, 12 MB
-    // No Receive Maximum: Mosquitto 2.0.11 goes beyond it at QoS 2, and the client library then ends the connection.
-    ...(protocol === 5 ? { properties: { maximumPacketSize: LARGEST_PACKET } } : {}),
-    ...(config.username === undefined ? {} : { username: config.username }),
-    ...(password === undefined ? {} : { password }),
-    will: { topic: will.topic, payload: Buffer.from(will.payload), qos: will.qos, retain: will.retain },
   }
 }

@@ -1,7 +1,8 @@
 /**
  * The link to the broker: connects, and connects again for as long as the agent lives; on each connect subscribes,
  * publishes the birth and every state, then drains the outbox. The broker may be absent, refuse, or go away at
- * any time: nothing else in the agent waits for it.
+ * any time: nothing else in the agent waits for it. Longer than most files here: a connection from its beginning to
+ * its end, and what is told of it, is safer read in one place.
  */
 import { type BackoffOptions, fullJitter } from './backoff.ts'
 import { type Clock, calledOff, pause } from './clock.ts'
