@@ -6,8 +6,8 @@
 import type { Clock } from './clock.ts'
 import type { Message } from './telemetry.ts'
 
-/** Events (refused commands) that may wait; a flood of them is not worth more memory. */
-const MAX_EVENTS = 256
+/** Events (answers, refused commands) that may wait: more than commands of one pin do, so that each is answered. */
+const MAX_EVENTS = 2048
 
 /** Stands for all messages that are not retained, where topics are excepted: no topic has a NUL. */
 export const EVENTS = '\0'

@@ -71,12 +71,12 @@ describe('the live view', () => {
 
   it('holds so many events and no more: the oldest go first, and are counted', () => {
     const live = new LiveView(new FakeClock())
-    for (let number = 0; number < 1000; number += 1) live.put(event(String(number)))
+    for (let number = 0; number < 3000; number += 1) live.put(event(String(number)))
     const events = takeAll(live)
-    expect(events.length).toBe(256)
-    expect(events[0]?.payload).toBe('744')
-    expect(events.at(-1)?.payload).toBe('999')
-    expect(live.droppedEvents).toBe(744)
+    expect(events.length).toBe(2048)
+    expect(events[0]?.payload).toBe('952')
+    expect(events.at(-1)?.payload).toBe('2999')
+    expect(live.droppedEvents).toBe(952)
   })
 })
 
