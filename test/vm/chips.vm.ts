@@ -38,8 +38,8 @@ beforeAll(() => {
 })
 afterEach(takeDown)
 afterAll(() => {
-  startUdev()
   simHardware('gpio-up')
+  startUdev()
 })
 
 const given = { clock: systemClock, log: silentLog() }

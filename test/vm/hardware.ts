@@ -59,8 +59,11 @@ export function stopUdev(): void {
   execFileSync('systemctl', ['stop', ...UDEV], { stdio: 'pipe' })
 }
 
+/** Chips that came up meanwhile get their owner now. */
 export function startUdev(): void {
   execFileSync('systemctl', ['start', ...UDEV], { stdio: 'pipe' })
+  execFileSync('udevadm', ['trigger', '--action=add', '--subsystem-match=gpio'])
+  execFileSync('udevadm', ['settle'])
 }
 
 /** Kernel numbers of the lines that are exported. */
