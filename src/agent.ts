@@ -80,6 +80,7 @@ const RELEASE_DEADLINE_MS = 2000
 export async function runAgent(config: Config, world: World, signal: AbortSignal): Promise<void> {
   const { clock, gpio, log, root, notifier, simulate, version } = world
   const run = world.run ?? newRun()
+  log.info({ version, node: config.node.id, run }, 'starting')
   const telemetry = createTelemetry({ node: config.node.id, topics: config.topics, run })
   const last = new LastLevels(
     world.stateFolder === undefined ? undefined : join(world.stateFolder, 'levels.json'),

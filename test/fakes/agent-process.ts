@@ -23,6 +23,8 @@ const PATIENCE_MS = 15_000
 interface StartOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  /** A command that becomes the program, put before it. */
+  readonly by?: readonly string[]
   /** Somebody else's rights, for a test that is root. */
   readonly user?: string
 }
@@ -34,7 +36,7 @@ export function startAgent(args: readonly string[], options: StartOptions = {}):
   const { user } = options
   // setpriv becomes the program, under the same pid.
   const asUser = user === undefined ? [] : ['setpriv', '--reuid', user, '--regid', groupOf(user), '--init-groups']
-  const [program = '', ...rest] = [...asUser, process.execPath, BUILT, ...args]
+  const [program = '', ...rest] = [...(options.by ?? []), ...asUser, process.execPath, BUILT, ...args]
   const child = spawn(program, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: options.cwd,
