@@ -198,7 +198,8 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     if (opened === LATE) log.warn('the pins take long to open: going on without')
   }
   outputs.connected(false)
-  await Promise.all([records.start(signal), time.look()])
+  // Told to end, the pins must not wait for a disk.
+  await Promise.race([Promise.all([records.start(signal), time.look()]), aborted(signal)])
 
   const started: Promise<void>[] = []
   const failed = new AbortController()
