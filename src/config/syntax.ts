@@ -41,15 +41,22 @@ const BRACES_ADVICE = `put quotes around text with { and }: '\${NAME}', 'gpio/{n
 /** One problem a line, as a fault makes the parser stumble on. */
 export function syntaxProblems(document: Document.Parsed, text: string, lines: LineCounter): Problem[] {
   const byLine = new Map<number, Problem>()
+  const texts = text.split('\n')
+  // Looked for once, whatever the number of faults: a file of rubbish has thousands.
+  let innermost: { readonly at: number | undefined } | undefined
+  const open = (): number | undefined => {
+    innermost ??= { at: neverClosed(document, text) }
+    return innermost.at
+  }
   for (const { code, pos } of [...document.errors, ...document.warnings]) {
-    const open = code === 'MISSING_CHAR' || code === 'BAD_INDENT' ? neverClosed(document, text) : undefined
-    const { line, col } = lines.linePos(open ?? pos[0])
+    const begun = code === 'MISSING_CHAR' || code === 'BAD_INDENT' ? open() : undefined
+    const { line, col } = lines.linePos(begun ?? pos[0])
     if (byLine.has(line)) continue
-    const [message, usual] = (open === undefined ? TEXTS[code] : NEVER_CLOSED) ?? [
+    const [message, usual] = (begun === undefined ? TEXTS[code] : NEVER_CLOSED) ?? [
       'this is not YAML',
       'check brackets, quotes and indentation around it',
     ]
-    const braces = BRACES.test(text.split('\n')[line - 1] ?? '') && code !== 'TAG_RESOLVE_FAILED'
+    const braces = BRACES.test(texts[line - 1] ?? '') && code !== 'TAG_RESOLVE_FAILED'
     const suggestion = braces ? BRACES_ADVICE : usual
     byLine.set(line, { line, column: col, path: '', message, suggestion })
   }
