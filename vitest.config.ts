@@ -6,5 +6,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 20_000,
     pool: 'forks',
+    // Much of the time is spent waiting for processes and sockets: all processors, and not one less.
+    maxWorkers: '100%',
   },
 })

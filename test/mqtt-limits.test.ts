@@ -227,9 +227,9 @@ describe('what a broker sends', () => {
     }
     peer.send(0x30, Buffer.from([...bytes, 0, 'gpio/17/command'.length]), Buffer.from('gpio/17/command'))
     if (protocol === 5) peer.send(0)
+    const piece = Buffer.alloc(1e6, 0x61)
     for (let sent = 0; sent < megabytes; sent += 1) {
-      if (!peer.socket.write(Buffer.alloc(1e6, 0x61)))
-        await new Promise((resolve) => peer.socket.once('drain', resolve))
+      if (!peer.socket.write(piece)) await new Promise((resolve) => peer.socket.once('drain', resolve))
     }
     publishTo(peer, 'gpio/17/command', Buffer.from('on'))
     await agent.logged(() => agent.received.length >= 2)
