@@ -136,7 +136,11 @@ export function refusal(reasonCode: number, reasonString?: string, about?: 'refu
 export function failure(thrown: unknown): ConnectionError {
   if (thrown instanceof ConnectionError) return thrown
   const error = deepest(thrown)
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  // OpenSSL 3.2, in Node.js from 22 on, calls the alerts of SSL 3.0 those of SSL/TLS.
+  const code =
+    'code' in error && typeof error.code === 'string'
+      ? error.code.replace('_SSL/TLS_ALERT_', '_SSLV3_ALERT_')
+      : undefined
   const reason = code === undefined ? undefined : SOCKET_REASONS[code]
   return new ConnectionError(code ?? 'other', reason ?? `the connection failed: ${error.message}`, { cause: thrown })
 }

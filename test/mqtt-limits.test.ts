@@ -235,7 +235,8 @@ describe('what a broker sends', () => {
     await agent.logged(() => agent.received.length >= 2)
     expect(agent.received.map(({ payload }) => payload.length)).toEqual([4096, 2])
     expect(agent.received[1]?.payload).toBe('on')
-    expect(process.memoryUsage.rss() - before).toBeLessThan(50e6)
+    // The sender is in this process, too, and newer versions of Node.js collect later.
+    expect(process.memoryUsage.rss() - before).toBeLessThan(80e6)
     expect(agent.mqtt.connected).toBe(true)
   })
 })
