@@ -27,7 +27,7 @@ import { repeat } from './repeat.ts'
 import { createRouter } from './router.ts'
 import { sense } from './sensing.ts'
 import type { Notifier } from './systemd.ts'
-import { createTelemetry, type Message } from './telemetry.ts'
+import { createTelemetry, type Incoming, type Message } from './telemetry.ts'
 import { TimeSync } from './time-sync.ts'
 import { Totals } from './totals.ts'
 import { createFeeding } from './watchdog.ts'
@@ -165,13 +165,18 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     clock,
     host: await readHost(root),
   })
+  const commands = {
+    name: 'commands',
+    filter: telemetry.commandFilter,
+    hear: (message: Incoming) => void route(message),
+  }
+  const subscriptions = config.gpio.outputs.length + config.gpio.inputs.length > 0 ? [commands] : []
   const mqtt = new Mqtt({
     config: config.mqtt,
     password: world.password,
     will: telemetry.status('offline'),
     birth: () => [telemetry.status('online'), birth.message()],
-    subscriptions: config.gpio.outputs.length + config.gpio.inputs.length > 0 ? [telemetry.commandFilter] : [],
-    onMessage: (message) => void route(message),
+    subscriptions: () => subscriptions,
     onConnected(connected) {
       outputs.connected(connected)
       records.connected(connected)

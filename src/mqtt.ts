@@ -16,6 +16,7 @@ import type { Logger } from './log.ts'
 import { ConnectionError, failure } from './mqtt-errors.ts'
 import type { Outbox } from './outbox.ts'
 import { Sender } from './sender.ts'
+import { deliver, type Subscription } from './subscriptions.ts'
 import { type Suspect, Suspicion } from './suspicion.ts'
 import type { Incoming, Message } from './telemetry.ts'
 
@@ -26,8 +27,8 @@ export interface MqttOptions {
   readonly will: Message
   /** What is said first on each connect. */
   readonly birth: () => readonly Message[]
-  readonly subscriptions: readonly string[]
-  readonly onMessage: (message: Incoming) => void
+  /** What is heard. Asked on each connect, and for each message. */
+  readonly subscriptions: () => readonly Subscription[]
   /** Called on each change. */
   readonly onConnected: (connected: boolean) => void
   /** Something is less than it should be, which health is to tell at once. */
@@ -47,8 +48,8 @@ export interface Session {
   readonly version: '5' | '3.1.1'
   /** When a record counts as delivered. */
   readonly delivered: 'acknowledged' | 'written to the socket'
-  /** `heard`, at which quality of service where that is not 2, or why not. Undefined: nobody answered yet, or nothing is subscribed. */
-  readonly commands?: string
+  /** Of each subscription, by its name: `heard`, at which quality of service where that is not 2, or why not. Absent: nobody answered yet. */
+  readonly [subscription: string]: string
 }
 
 const RECONNECT: BackoffOptions = { firstMs: 1000, longestMs: 60_000 }
@@ -194,9 +195,10 @@ export class Mqtt {
   }
 
   async #connect(signal: AbortSignal): Promise<Connection> {
-    const { beat, clock, config, onMessage, password, root } = this.#options
+    const { beat, clock, config, password, root, subscriptions } = this.#options
     beat(CONNECT_TIMEOUT_MS + BEAT_SLACK_MS)
     const { protocol, will } = this.#dialect
+    const onMessage = (message: Incoming): void => deliver(message, subscriptions())
     return connect({ config, protocol, password, will, onMessage, clock, root }, signal)
   }
 
@@ -214,7 +216,7 @@ export class Mqtt {
     log.info({ broker: config.url, protocol: version, clientId: config.client_id }, 'connected')
     this.#dialect.accepted(limits)
     // Packets go out in this order, without waiting: who sees `online` can send a command.
-    const subscribed = subscriptions.map((filter) => this.#subscribe(connection, filter))
+    const subscribed = subscriptions().map((one) => this.#subscribe(connection, one))
     this.#options.beat(ACK_TIMEOUT_MS + BEAT_SLACK_MS)
     if (this.#suspicion.careful) await Promise.race([Promise.all(subscribed), closed])
     outbox.rewind()
@@ -227,17 +229,17 @@ export class Mqtt {
   }
 
   /** Never rejects: what the broker answers is told where people look. */
-  async #subscribe(connection: Connection, filter: string): Promise<void> {
+  async #subscribe(connection: Connection, { name, filter }: Subscription): Promise<void> {
     const { log } = this.#options
-    const tell = (commands: string): void => {
+    const tell = (how: string): void => {
       if (this.#connection !== connection || this.#session === undefined) return
-      this.#session = { ...this.#session, commands }
-      if (commands !== HEARD) this.#options.onChange()
+      this.#session = { ...this.#session, [name]: how }
+      if (how !== HEARD) this.#options.onChange()
     }
     const refused = (reason: string): void => {
       this.#lastError = `the broker refused the subscription to ${filter}: ${reason}`
       tell(`none: ${this.#lastError}`)
-      log.error({ filter, reason }, 'the broker refused a subscription: no command is heard; check its access rules')
+      log.error({ filter, reason }, `the broker refused a subscription: no ${name} are heard; check its access rules`)
     }
     const suspect = subscription(filter)
     if (this.#suspicion.guilty(suspect)) return refused('it hung up at it')
@@ -247,7 +249,7 @@ export class Mqtt {
       this.#suspicion.cleared(suspect)
       tell(qos === 2 ? HEARD : `${HEARD} at quality of service ${qos}`)
       if (qos < 2)
-        log.warn({ filter, qos }, 'the broker granted less than quality of service 2: a command may come twice')
+        log.warn({ filter, qos }, `the broker granted less than quality of service 2: ${name} may come twice`)
     } catch (error) {
       const { refused: ours, message } = failure(error)
       if (ours && this.#connection === connection) refused(message) // else the connection ended, and says why

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../src/clock.ts'
 import type { MqttConfig } from '../../src/config/schema.ts'
 import { Mqtt } from '../../src/mqtt.ts'
 import { Outbox } from '../../src/outbox.ts'
+import type { Subscription } from '../../src/subscriptions.ts'
 import { createTelemetry, type Message } from '../../src/telemetry.ts'
 
 export const telemetry = createTelemetry({
@@ -57,6 +58,14 @@ export function link(
     wake()
   }
   const outbox = new Outbox({ maxRecords: options.maxRecords ?? 1000, onOverflow: () => {} })
+  const commands: Subscription = {
+    name: 'commands',
+    filter: telemetry.commandFilter,
+    hear({ topic, payload, retained }) {
+      received.push({ topic, payload: Buffer.from(payload).toString(), retained })
+      wake()
+    },
+  }
   const mqtt = new Mqtt({
     config: {
       url,
@@ -69,11 +78,7 @@ export function link(
     password: options.password ?? (async () => undefined),
     will: telemetry.status('offline'),
     birth: () => [telemetry.status('online'), telemetry.info({ hello: true })],
-    subscriptions: [telemetry.commandFilter],
-    onMessage: ({ topic, payload, retained }) => {
-      received.push({ topic, payload: Buffer.from(payload).toString(), retained })
-      wake()
-    },
+    subscriptions: () => [commands],
     onConnected: wake,
     onChange: wake,
     outbox,

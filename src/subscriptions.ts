@@ -1,0 +1,30 @@
+/**
+ * What the node hears from the broker: topic filters, each with who hears it. `mqtt.ts` subscribes to them on each
+ * connect and hands each message on.
+ */
+import type { Incoming } from './telemetry.ts'
+
+export interface Subscription {
+  /** What is heard, for `health` and the log: `commands`. No two have the same. */
+  readonly name: string
+  readonly filter: string
+  /** Must not throw. */
+  readonly hear: (message: Incoming) => void
+}
+
+/** Hands a message to everybody whose filter it fits. */
+export function deliver(message: Incoming, subscriptions: readonly Subscription[]): void {
+  for (const { filter, hear } of subscriptions) if (fits(message.topic, filter)) hear(message)
+}
+
+/** Whether a filter covers a topic (MQTT 5, section 4.7): `+` is one level, `#` all that follow, none included. */
+export function fits(topic: string, filter: string): boolean {
+  if (topic.startsWith('$') && /^[+#]/.test(filter)) return false
+  const levels = topic.split('/')
+  const wanted = filter.split('/')
+  for (const [index, want] of wanted.entries()) {
+    if (want === '#') return true
+    if (index >= levels.length || (want !== '+' && want !== levels[index])) return false
+  }
+  return levels.length === wanted.length
+}
