@@ -26,6 +26,7 @@ async function start(pins: string, stuck: (board: MockBoard) => Partial<Gpio>, f
     input: (line, options) => board.input(line, options),
     counter: (line, options) => board.counter(line, options),
     output: (line, options) => board.output(line, options),
+    release: (line) => board.release(line),
     close: () => board.close(),
     ...stuck(board),
   }

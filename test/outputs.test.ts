@@ -264,6 +264,7 @@ describe('the end', () => {
       input: (line, options) => board.input(line, options),
       counter: (line, options) => board.counter(line, options),
       output: (line, options) => gate.then(() => board.output(line, options)),
+      release: (line) => board.release(line),
       close: () => board.close(),
     }
     const pins: OutputConfig[] = [{ ...ordinary(PIN), initial: 'on' }]

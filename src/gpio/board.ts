@@ -122,8 +122,8 @@ export class Board {
     this.#wire(line).failure = error
   }
 
-  /** Calls `watcher` at each change of level, in the middle of it. One per line. */
-  watch(line: number, watcher: (level: Level) => void): void {
+  /** Calls `watcher` at each change of level, in the middle of it. One per line; undefined: nobody. */
+  watch(line: number, watcher: ((level: Level) => void) | undefined): void {
     this.#wire(line).watcher = watcher
   }
 

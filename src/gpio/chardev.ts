@@ -12,7 +12,7 @@ import { ChardevInput } from './chardev-input.ts'
 import { loadKernel } from './chardev-kernel.ts'
 import type { ChardevDriver } from './chardev-line.ts'
 import { ChardevOutput } from './chardev-output.ts'
-import { Claims, type Use } from './claims.ts'
+import { type Claimed, Claims, type Use } from './claims.ts'
 import type { Counter, CounterOptions, Gpio, Input, InputOptions, Output, OutputOptions } from './gpio.ts'
 
 export interface ChardevGpioOptions {
@@ -32,7 +32,6 @@ class ChardevBackend implements Gpio {
   readonly backend = 'chardev'
   readonly #driver: ChardevDriver
   readonly #claims = new Claims()
-  readonly #open: { close(): void | Promise<void> }[] = []
 
   constructor(driver: ChardevDriver) {
     this.#driver = driver
@@ -50,16 +49,20 @@ class ChardevBackend implements Gpio {
     return this.#claim(line, 'output', () => ChardevOutput.open(this.#driver, line, options))
   }
 
-  async close(): Promise<void> {
-    if (!this.#claims.close()) return
-    await Promise.all(this.#open.map((line) => line.close()))
+  release(line: number): Promise<void> {
+    return this.#claims.release(line)
   }
 
-  #claim<T extends { close(): void | Promise<void> }>(line: number, use: Use, open: () => T): T {
+  async close(): Promise<void> {
+    if (!this.#claims.close()) return
+    await this.#claims.end()
+  }
+
+  #claim<T extends Claimed>(line: number, use: Use, open: () => T): T {
     this.#claims.take(line, use)
     try {
       const opened = open()
-      this.#open.push(opened)
+      this.#claims.opened(line, opened)
       return opened
     } catch (error) {
       this.#claims.drop(line)

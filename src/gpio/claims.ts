@@ -1,5 +1,5 @@
 /**
- * Which lines one backend has given out, so that every backend refuses the same mistakes in the same words: a line
+ * Which lines one backend has given out, and how to end each, so that every backend refuses the same mistakes in the same words: a line
  * outside the header, a line opened twice, anything after close. These are bugs of the caller, hence `misuse`.
  */
 import { GpioError } from '../errors.ts'
@@ -7,8 +7,15 @@ import { FIRST_PIN, LAST_PIN } from './gpio.ts'
 
 export type Use = 'input' | 'output'
 
+/** A line that is open. */
+export interface Claimed {
+  /** Lets go of it. Must not throw. */
+  close(): void | Promise<void>
+}
+
 export class Claims {
   readonly #uses = new Map<number, Use>()
+  readonly #open = new Map<number, Claimed>()
   #closed = false
 
   /** Marks the line as used, at once: of two that open it at the same time the second is refused. @throws GpioError */
@@ -30,8 +37,31 @@ export class Claims {
     this.#uses.delete(line)
   }
 
+  /** The line that was taken is open now. */
+  opened(line: number, claimed: Claimed): void {
+    this.#open.set(line, claimed)
+  }
+
+  /** Ends what is open on the line, which is free when this resolves. */
+  async release(line: number): Promise<void> {
+    const claimed = this.#open.get(line)
+    if (claimed === undefined) return
+    this.#open.delete(line)
+    await claimed.close()
+    this.#uses.delete(line)
+  }
+
   uses(line: number): boolean {
     return this.#uses.has(line)
+  }
+
+  /** Of a line that is open: makes what throws once the line was released, or `close` was called. */
+  ticket(line: number): () => void {
+    const claimed = this.#open.get(line)
+    return () => {
+      this.demandOpen(line)
+      if (this.#open.get(line) !== claimed) throw new GpioError('misuse', `GPIO${line} was closed`)
+    }
   }
 
   /** @throws GpioError once `close` was called */
@@ -45,5 +75,12 @@ export class Claims {
     this.#closed = true
     this.#uses.clear()
     return first
+  }
+
+  /** After `close`: ends everything that is open. */
+  async end(): Promise<void> {
+    const open = [...this.#open.values()]
+    this.#open.clear()
+    await Promise.all(open.map((claimed) => claimed.close()))
   }
 }

@@ -83,6 +83,11 @@ export interface Gpio {
   counter(line: number, options: CounterOptions): Promise<Counter>
   /** Claims a line as an output; direction and level in one step. @throws GpioError */
   output(line: number, options: OutputOptions): Promise<Output>
+  /**
+   * Gives one line back, as `close` does with all of them; it can be claimed anew when this resolves. What was claimed
+   * refuses all use from then on. Of a line that is not open: does nothing. Never throws.
+   */
+  release(line: number): Promise<void>
   /** Releases inputs. Outputs stay driven at their level where the kernel allows it. Never throws. */
   close(): Promise<void>
 }

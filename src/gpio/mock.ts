@@ -45,7 +45,6 @@ class Mock implements MockBoard {
   readonly #options: MockGpioOptions
   readonly #board: Board
   readonly #claims = new Claims()
-  readonly #inputs: Debounce[] = []
 
   constructor(options: MockGpioOptions, board: Board) {
     this.#options = options
@@ -63,8 +62,13 @@ class Mock implements MockBoard {
     const source = { read, recover: async () => {} }
     const initial = across(this.#board.read(line), activeLow)
     const debounce = new Debounce({ ...options, ...this.#options, line, source, initial })
-    this.#inputs.push(debounce)
     this.#board.watch(line, (level) => debounce.edge(across(level, activeLow)))
+    this.#claims.opened(line, {
+      close: () => {
+        this.#board.watch(line, undefined)
+        return debounce.stop()
+      },
+    })
     debounce.start()
     return {
       line,
@@ -87,10 +91,11 @@ class Mock implements MockBoard {
       outages += 1
     }
     await this.input(line, { ...options, onChange, onFault: () => {}, onRecovered })
+    const demandOpen = this.#claims.ticket(line)
     return {
       line,
       read: async () => {
-        this.#claims.demandOpen(line)
+        demandOpen()
         this.#board.read(line)
         return { count, newestMs, unseen: 0, outages }
       },
@@ -102,17 +107,23 @@ class Mock implements MockBoard {
     const kept = initial === 'keep' && this.#board.direction(line) === 'out'
     const wire = kept ? this.#board.physical(line) : across(initial === 'keep' ? 0 : initial, activeLow)
     this.#board.become(line, 'out', wire)
+    this.#claims.opened(line, { close: () => {} }) // driven as it is
+    const demandOpen = this.#claims.ticket(line)
     return {
       line,
       read: async () => {
-        this.#claims.demandOpen(line)
+        demandOpen()
         return across(this.#board.read(line), activeLow)
       },
       write: async (level) => {
-        this.#claims.demandOpen(line)
+        demandOpen()
         this.#board.write(line, across(level, activeLow))
       },
     }
+  }
+
+  release(line: number): Promise<void> {
+    return this.#claims.release(line)
   }
 
   async close(): Promise<void> {
@@ -158,6 +169,6 @@ class Mock implements MockBoard {
 
   async #end(): Promise<void> {
     this.#claims.close()
-    await Promise.all(this.#inputs.map((debounce) => debounce.stop()))
+    await this.#claims.end()
   }
 }

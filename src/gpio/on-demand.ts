@@ -54,6 +54,11 @@ export class GpioOnDemand implements Gpio {
     return gpio.output(line, options)
   }
 
+  async release(line: number): Promise<void> {
+    const gpio = await this.#gpio?.catch(() => undefined) // a backend that was never made has given nothing out
+    await gpio?.release(line)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     const gpio = await this.#gpio?.catch(() => undefined) // what was never made needs no end

@@ -48,7 +48,6 @@ class OnoffBackend implements Gpio {
   readonly #claims = new Claims()
   readonly #stop = new AbortController()
   readonly #opening = new Set<Promise<unknown>>()
-  readonly #open: { close(): Promise<void> }[] = []
 
   constructor(driver: OnoffDriver) {
     this.#driver = driver
@@ -57,7 +56,7 @@ class OnoffBackend implements Gpio {
   input(line: number, options: InputOptions): Promise<Input> {
     return this.#claim(line, 'input', async (signal) => {
       const input = await OnoffInput.open(this.#driver, line, options, signal)
-      this.#open.push(input)
+      this.#claims.opened(line, input)
       return input
     })
   }
@@ -71,16 +70,20 @@ class OnoffBackend implements Gpio {
   output(line: number, options: OutputOptions): Promise<Output> {
     return this.#claim(line, 'output', async (signal) => {
       const output = await OnoffOutput.open(this.#driver, line, options, signal)
-      this.#open.push(output)
+      this.#claims.opened(line, output)
       return output
     })
+  }
+
+  release(line: number): Promise<void> {
+    return this.#claims.release(line)
   }
 
   async close(): Promise<void> {
     if (!this.#claims.close()) return
     this.#stop.abort(new GpioError('misuse', 'the GPIO backend was closed while a line was being opened'))
     await Promise.allSettled(this.#opening)
-    await Promise.all(this.#open.map((line) => line.close()))
+    await this.#claims.end()
   }
 
   async #claim<T>(line: number, use: Use, open: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -26,6 +26,7 @@ export function withSimulatedPulses(gpio: Gpio, clock: Clock): Gpio {
       })
       return { line, read }
     },
+    release: (line) => gpio.release(line),
     close: () => gpio.close(),
   }
 }

@@ -26,6 +26,7 @@ export function createStallingGpio(inner: Gpio): StallingGpio {
         },
       }
     },
+    release: (line) => inner.release(line),
     close: () => inner.close(),
     stall(line) {
       let open = (): void => {}

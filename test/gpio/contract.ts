@@ -283,6 +283,57 @@ export function gpioContract(name: string, createBench: () => Promise<Bench>, tr
     })
   })
 
+  describe(`${name}: lines that are given back`, () => {
+    it('an output that is released keeps its level or is the kernel’s, and can be used no more', async () => {
+      const output = await bench.gpio.output(LINE, { initial: 1, activeLow: false })
+      const other = await bench.gpio.output(22, { initial: 1, activeLow: false })
+      await bench.gpio.release(LINE)
+      expect(await kindOf(output.read())).toBe('misuse')
+      expect(await kindOf(output.write(0))).toBe('misuse')
+      expect(bench.moves(LINE)[0]).toEqual(move('out', 1))
+      if (orphans === 'driven') expect(bench.moves(LINE)).toEqual([move('out', 1)])
+      expect([await other.read(), bench.moves(22)]).toEqual([1, [move('out', 1)]])
+    })
+
+    it.runIf(orphans === 'driven')('an output that is released and opened to be kept does not move', async () => {
+      await bench.gpio.output(LINE, { initial: 1, activeLow: false })
+      await bench.gpio.release(LINE)
+      const output = await bench.gpio.output(LINE, { initial: 'keep', activeLow: true })
+      expect([await output.read(), bench.moves(LINE)]).toEqual([0, [move('out', 1)]])
+    })
+
+    it('an input that is released tells nothing more, and leaves nothing running', async () => {
+      const heard = listener({ debounceMs })
+      await bench.gpio.input(LINE, heard)
+      bench.drive(LINE, 1)
+      await bench.clock.advance(10)
+      await bench.gpio.release(LINE)
+      bench.drive(LINE, 0)
+      await bench.clock.advance(10_000)
+      expect([heard.levels, heard.faults, bench.clock.sleeping]).toEqual([[], [], 0])
+    })
+
+    it('a line that is released can be opened anew, also as the other thing', async () => {
+      await bench.gpio.output(LINE, { initial: 1, activeLow: false })
+      await bench.gpio.release(LINE)
+      expect((await bench.gpio.input(LINE, listener())).line).toBe(LINE)
+      await bench.gpio.release(LINE)
+      const output = await bench.gpio.output(LINE, { initial: 0, activeLow: false })
+      await output.write(1)
+      expect([await output.read(), bench.physical(LINE)]).toEqual([1, 1])
+    })
+
+    it('a line that is not open, or was released, or whose backend was closed, is released in vain', async () => {
+      await bench.gpio.release(LINE)
+      await bench.gpio.output(LINE, { initial: 1, activeLow: false })
+      await Promise.all([bench.gpio.release(LINE), bench.gpio.release(LINE)])
+      expect(bench.moves(LINE)[0]).toEqual(move('out', 1))
+      await bench.gpio.close()
+      await bench.gpio.release(LINE)
+      expect(await kindOf(bench.gpio.output(LINE, { initial: 1, activeLow: false }))).toBe('misuse')
+    })
+  })
+
   describe(`${name}: refusals`, () => {
     it.each(['output', 'input'] as const)(
       'a line that is held is refused as an %s, with the name of the holder',

@@ -53,6 +53,16 @@ export function counterContract(name: string, createBench: () => Promise<Counter
       expect(await counter.read()).toEqual({ count: 0, newestMs: undefined, unseen: 0, outages: 0 })
     })
 
+    it('a counter that is released can be read no more; the next one on its line begins at 0', async () => {
+      const counter = await bench.gpio.counter(LINE, OPTIONS)
+      await drive(1, 0)
+      await bench.gpio.release(LINE)
+      expect(await kindOf(counter.read())).toBe('misuse')
+      const next = await bench.gpio.counter(LINE, OPTIONS)
+      await drive(1, 0)
+      expect(await next.read()).toMatchObject({ count: 1 })
+    })
+
     it('pulses that nobody reads are there at the next read', async () => {
       const counter = await bench.gpio.counter(LINE, OPTIONS)
       for (let pulse = 0; pulse < 200; pulse += 1) await drive(1, 0)

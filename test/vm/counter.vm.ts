@@ -97,6 +97,7 @@ counterContract('the character device of a kernel', async () => {
         if (options.debounceMs === 0) pinInterrupts() // the kernel debounces without one
         return counter
       },
+      release: (line) => gpio.release(line),
       close: () => gpio.close(),
     },
     drive: async (line, level) => drive(line, level),
