@@ -5,31 +5,27 @@
  */
 import { randomInt } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import { join } from 'node:path'
 import { createBirth } from './birth.ts'
 import { readBootId } from './boot.ts'
-import { type Clock, calledOff } from './clock.ts'
-import type { Config } from './config/schema.ts'
-import { count } from './counting.ts'
+import { aborted, type Clock } from './clock.ts'
+import type { Config, SensorConfig } from './config/schema.ts'
 import { LATE, withDeadline } from './deadline.ts'
 import type { Gpio } from './gpio/gpio.ts'
 import { createHealth } from './health.ts'
 import { readHost } from './host.ts'
-import { openInputs } from './inputs.ts'
-import { LastLevels } from './last-levels.ts'
 import type { Logger } from './log.ts'
 import { Mqtt } from './mqtt.ts'
 import type { ReadTime } from './outbox/record-clock.ts'
-import { OutputTimes } from './output-times.ts'
-import { Outputs } from './outputs.ts'
+import { Parts } from './parts.ts'
+import { createPins } from './pins.ts'
 import { createRecords } from './records.ts'
 import { repeat } from './repeat.ts'
 import { createRouter } from './router.ts'
 import { sense } from './sensing.ts'
+import { createSequences } from './sequences.ts'
 import type { Notifier } from './systemd.ts'
 import { createTelemetry, type Incoming, type Message } from './telemetry.ts'
 import { TimeSync } from './time-sync.ts'
-import { Totals } from './totals.ts'
 import { createFeeding } from './watchdog.ts'
 
 /** What an agent needs from outside. */
@@ -60,12 +56,12 @@ export interface World {
   readonly onReady?: (agent: { idle(): Promise<void> }) => void
 }
 
-/** A pin whose driver hangs must not keep the sensors waiting; it goes on opening meanwhile. */
-const PINS_DEADLINE_MS = 10_000
+/** Key of the node's own sensor; no id is empty. */
+const OWN = ''
 const HEALTH_EVERY_MS = 60_000
 /** The status line follows the queue this often. */
 const STATUS_EVERY_MS = 5000
-/** At the end: for sensors to close. */
+/** At the end: for sensors and pins to close. */
 const LOOPS_DEADLINE_MS = 3000
 /** At the end: for what waits, and for the acknowledgement of `offline`. */
 const LAST_WORDS = { drainMs: 1000, ackMs: 2000 }
@@ -81,21 +77,20 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   const { clock, gpio, log, root, notifier, simulate, version } = world
   const run = world.run ?? newRun()
   log.info({ version, node: config.node.id, run }, 'starting')
+  // A loop that throws is a bug of ours: the others stop in order, and the error goes up.
+  const failed = new AbortController()
+  const stop = AbortSignal.any([signal, failed.signal])
+  // Every loop and pin listens to these, each removing what it adds: Node.js would warn of a leak at the eleventh.
+  setMaxListeners(0, signal, stop)
+  const onBug = (error: unknown): void => failed.abort(error)
+
+  const boot = await readBootId(root)
   const telemetry = createTelemetry({ node: config.node.id, topics: config.topics, run })
-  const last = new LastLevels(
-    world.stateFolder === undefined ? undefined : join(world.stateFolder, 'levels.json'),
-    config.gpio.outputs.filter(({ initial }) => initial === 'last').map(({ pin }) => pin),
-    log,
-  )
-  const times = new OutputTimes({ folder: world.runtimeFolder, outputs: config.gpio.outputs, log })
-  const stateInputs = config.gpio.inputs.filter((input) => input.mode === 'state')
-  const counters = config.gpio.inputs.filter((input) => input.mode === 'counter')
-  const nowhere = { stateFolder: undefined, runtimeFolder: undefined }
-  const totals = new Totals({ ...(simulate ? nowhere : world), clock, log }) // simulated pulses are nobody's total
+  const sequence = createSequences()
   const records = createRecords({
     config: config.outbox,
     stateFolder: world.stateFolder,
-    boot: await readBootId(root),
+    boot,
     telemetry,
     clock,
     log,
@@ -108,6 +103,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     ask: world.timeSynchronised ?? (async () => undefined),
     onSynchronised: () => records.synchronised(),
   })
+  const unsynchronised = (): boolean => time.unsynchronised
   const health = createHealth(clock, () => ({
     connected: mqtt.connected,
     reconnects: mqtt.reconnects,
@@ -121,40 +117,56 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     mqtt.publish(telemetry.health(health.report()))
     void notifier.status(health.line())
   }
-  const onPinFault = (pin: number, reason: string | undefined): void => {
-    health.pin(pin, reason)
-    tell()
+  const publish = (message: Message): void => mqtt.publish(message)
+  const store = (record: Message, read?: ReadTime): void => {
+    records.put(record, read)
+    mqtt.drain()
   }
-  const publishOfPin = (message: Message): void => {
-    mqtt.publish(message)
-    if (birth.outdated()) mqtt.publish(birth.message()) // the backend was found after the first birth
-  }
+  /** What the parts that come and go have in common. */
+  const common = { clock, log, telemetry, health, store, unsynchronised, onChange: tell, onBug }
 
-  const onPinState = (pin: number, level: 0 | 1): void => publishOfPin(telemetry.pinState(pin, level))
-
-  const outputs = new Outputs({
-    pins: config.gpio.outputs,
-    gpio,
-    clock,
-    log,
-    last,
-    times,
-    onState: onPinState,
-    onFault: onPinFault,
-  })
-  const inputPins = new Set(config.gpio.inputs.map(({ pin }) => pin))
-  const route = createRouter({
-    telemetry,
-    pins: {
-      command: (pin, command, check) => outputs.command(pin, command, check),
-      directionOf: (pin) => (outputs.has(pin) ? 'output' : inputPins.has(pin) ? 'input' : undefined),
+  const pins = createPins(
+    {
+      ...common,
+      config: config.gpio,
+      gpio,
+      stateFolder: world.stateFolder,
+      runtimeFolder: world.runtimeFolder,
+      simulate,
+      sequence,
+      publish(message) {
+        publish(message)
+        if (birth.outdated()) publish(birth.message()) // the backend was found after the first birth
+      },
     },
-    publish: (message) => mqtt.publish(message),
-    clock,
-    clockIsRight: () => !time.unsynchronised,
-    log,
-  })
-
+    stop,
+  )
+  const sensors = new Parts<SensorConfig>(
+    {
+      ...common,
+      what: 'sensor',
+      keyOf: ({ id }) => id ?? OWN,
+      goesOn: () => true,
+      run(part) {
+        const sensor = part.config()
+        return sense(
+          {
+            ...common,
+            simulate,
+            root,
+            publish,
+            sequence: () => sequence(`sensor ${sensor.id ?? ''}`),
+            onOpen(quantities) {
+              if (birth.opened(sensor, quantities)) publish(birth.message())
+            },
+          },
+          part,
+        )
+      },
+    },
+    stop,
+  )
+  const route = createRouter({ telemetry, pins, publish, clock, clockIsRight: () => !time.unsynchronised, log })
   const birth = createBirth({
     config,
     telemetry,
@@ -170,15 +182,14 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     filter: telemetry.commandFilter,
     hear: (message: Incoming) => void route(message),
   }
-  const subscriptions = config.gpio.outputs.length + config.gpio.inputs.length > 0 ? [commands] : []
   const mqtt = new Mqtt({
     config: config.mqtt,
     password: world.password,
     will: telemetry.status('offline'),
     birth: () => [telemetry.status('online'), birth.message()],
-    subscriptions: () => subscriptions,
+    subscriptions: () => (config.gpio.outputs.length + config.gpio.inputs.length > 0 ? [commands] : []),
     onConnected(connected) {
-      outputs.connected(connected)
+      pins.connected(connected)
       records.connected(connected)
       tell()
     },
@@ -192,82 +203,26 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   })
 
   // Pins first: an output must have its level before the sensors and the broker take their time.
-  await last.load()
-  await times.load(await readBootId(root))
-  if (counters.length > 0 && !simulate) await totals.load()
-  const inputs = { pins: stateInputs, gpio, clock, log, onState: onPinState, onFault: onPinFault }
-  for (const open of [() => outputs.open(signal), () => openInputs(inputs, signal)]) {
-    const opened = await withDeadline(open, PINS_DEADLINE_MS, clock, signal).catch((error: unknown) => {
-      if (!calledOff(error, signal)) throw error
-    })
-    if (opened === LATE) log.warn('the pins take long to open: going on without')
-  }
-  outputs.connected(false)
+  await pins.open(boot)
   // Told to end, the pins must not wait for a disk.
   await Promise.race([Promise.all([records.start(signal), time.look()]), aborted(signal)])
 
-  const started: Promise<void>[] = []
-  const failed = new AbortController()
-  const stop = AbortSignal.any([signal, failed.signal])
-  // Every loop and pin listens to these, each removing what it adds: Node.js would warn of a leak at the eleventh.
-  setMaxListeners(0, signal, stop)
-  const store = (record: Message, read?: ReadTime): void => {
-    records.put(record, read)
-    mqtt.drain()
-  }
-  const loops = config.sensors.map((sensor) => {
-    let onStarted = (): void => {}
-    started.push(new Promise((resolve) => (onStarted = resolve)))
-    return sense(
-      {
-        config: sensor,
-        simulate,
-        clock,
-        log,
-        root,
-        telemetry,
-        health,
-        publish: (message) => mqtt.publish(message),
-        store,
-        unsynchronised: () => time.unsynchronised,
-        onOpen(quantities) {
-          if (birth.opened(sensor, quantities)) mqtt.publish(birth.message())
-        },
-        onStarted,
-        onChange: tell,
-      },
-      stop,
-    )
-  })
   const every = (name: string, ms: number, work: () => void): Promise<void> =>
     repeat({ ms, work, clock, beat: (withinMs) => health.beat(name, withinMs) }, stop)
-  const counting = {
-    gpio,
-    clock,
-    log,
-    totals,
-    telemetry,
-    health,
-    store,
-    publish: publishOfPin,
-    onFault: onPinFault,
-    unsynchronised: () => time.unsynchronised,
-  }
-  loops.push(
-    ...counters.map((counter) => count({ ...counting, config: counter }, stop)),
+  const started = sensors.start(config.sensors)
+  pins.count()
+  const loops = [
     mqtt.run(stop),
     time.run(stop),
     every('health', HEALTH_EVERY_MS, tell),
     every('status', STATUS_EVERY_MS, () => void notifier.status(health.line())),
-  )
+  ]
   if (notifier.watchdogMs !== undefined) {
     loops.push(every('watchdog', notifier.watchdogMs, createFeeding(health.stuck, notifier, log)))
   }
-
-  // A loop that throws is a bug of ours: the others stop in order, and the error goes up.
-  const watched = loops.map((loop) => loop.catch((error: unknown) => failed.abort(error)))
+  const watched = loops.map((loop) => loop.catch(onBug))
   const stopped = aborted(stop)
-  await Promise.race([Promise.all(started), stopped])
+  await Promise.race([started, stopped])
   if (!stop.aborted) {
     log.info({ node: config.node.id, run, sensors: config.sensors.length }, 'ready')
     await notifier.ready(health.line())
@@ -278,14 +233,13 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   log.info('stopping')
   records.stopping()
   void notifier.stopping()
-  await outputs.exit() // first of all, whatever a driver is up to
-  await withDeadline(() => Promise.all(watched), LOOPS_DEADLINE_MS, clock)
-  const totalsKept = totals.close()
+  await pins.exit() // first of all, whatever a driver is up to
+  const ended = (): Promise<unknown> => Promise.all([...watched, sensors.ended(), pins.ended()])
+  await withDeadline(ended, LOOPS_DEADLINE_MS, clock)
+  const pinsKept = pins.keep()
   await mqtt.close(telemetry.status('offline'), LAST_WORDS)
   const release = async (): Promise<void> => {
-    await last.flush()
-    await times.flush()
-    await totalsKept
+    await pinsKept
     await gpio.close()
   }
   const [released, kept] = await Promise.all([
@@ -296,13 +250,6 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   if (kept === LATE) log.warn('the disk of the outbox did not answer in time')
   log.info('stopped')
   if (failed.signal.aborted) throw failed.signal.reason
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }
 
 function newRun(): string {

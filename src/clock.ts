@@ -58,6 +58,14 @@ export function calledOff(thrown: unknown, signal: AbortSignal): boolean {
   return signal.aborted && thrown === signal.reason
 }
 
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
 /** Sleeps for `ms`, or until the signal aborts, which is no error: the caller looks at the signal. */
 export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   await clock.sleep(ms, signal).catch((error: unknown) => {

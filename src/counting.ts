@@ -11,13 +11,13 @@ import type { Health } from './health.ts'
 import type { Logger } from './log.ts'
 import { createMeter } from './meter.ts'
 import type { ReadTime } from './outbox/record-clock.ts'
+import type { Part } from './parts.ts'
 import { PulseRate } from './pulse-rate.ts'
 import { keepTrying } from './reopen.ts'
 import type { Message, Telemetry } from './telemetry.ts'
 import type { Totals } from './totals.ts'
 
 export interface CountingOptions {
-  readonly config: CounterConfig
   readonly gpio: Gpio
   readonly clock: Clock
   readonly log: Logger
@@ -26,6 +26,8 @@ export interface CountingOptions {
   readonly health: Health
   readonly publish: (message: Message) => void
   readonly store: (record: Message, read: ReadTime) => void
+  /** Number of the next record. */
+  readonly sequence: () => number
   /** Whether the wall clock is known to be wrong. */
   readonly unsynchronised: () => boolean
   /** The pin failed or came back. */
@@ -37,22 +39,29 @@ const LOOK_EVERY_MS = 1000
 /** So late may a look be before the loop counts as stuck: timers are, on a busy Pi. */
 const BEAT_SLACK_MS = 20_000
 
-/** Counts until the signal aborts, and then looks and tells once more. @throws only for a bug of ours */
-export async function count(options: CountingOptions, signal: AbortSignal): Promise<void> {
-  const { config, gpio, clock, log, totals, health, onFault } = options
-  const { pin, name, interval } = config
+/**
+ * Counts until the signal aborts, then looks and tells once more, and gives the pin back. It has started when the first
+ * try to open it is over.
+ *
+ * @throws only for a bug of ours
+ */
+export async function count(options: CountingOptions, part: Part<CounterConfig>): Promise<void> {
+  const { gpio, clock, log, totals, health, onFault } = options
+  const { signal } = part
+  const { pin } = part.config()
   const faults = new FaultLog(log, 'counter')
-  const tell = createTeller(options)
-  const rate = new PulseRate(config.rate.idle, clock.monotonic())
+  const tell = createTeller(options, part)
+  const rate = new PulseRate(part.config().rate.idle, clock.monotonic())
   let counter: Counter | undefined
   let seen = 0
   let told: number | undefined
   let due = clock.monotonic()
+  let { interval } = part.config()
 
   const failed = (thrown: unknown): void => {
     const fault = thrown instanceof GpioError ? thrown : new GpioError('io', messageOf(thrown), { cause: thrown })
     const news = faults.current?.kind !== fault.kind
-    faults.happened(fault, { pin, name })
+    faults.happened(fault, { pin, name: part.config().name })
     if (news) onFault(pin, fault.message)
   }
   const works = (): void => {
@@ -62,7 +71,7 @@ export async function count(options: CountingOptions, signal: AbortSignal): Prom
   }
   const tryOpen = async (): Promise<boolean> => {
     try {
-      const { active_low: activeLow, debounce: debounceMs, pull, edge } = config
+      const { name, active_low: activeLow, debounce: debounceMs, pull, edge } = part.config()
       counter = await gpio.counter(pin, { activeLow, debounceMs, pull, edge })
       works()
       log.info({ pin, name, pulses: totals.of(pin) }, 'counter opened')
@@ -92,9 +101,15 @@ export async function count(options: CountingOptions, signal: AbortSignal): Prom
     }
   }
 
-  if (!(await tryOpen())) await keepTrying(tryOpen, clock, signal)
+  const opened = await tryOpen()
+  part.started()
+  if (!opened) await keepTrying(tryOpen, clock, signal)
   while (!signal.aborted) {
     const now = clock.monotonic()
+    const { interval: wanted, rate: wish } = part.config()
+    rate.idleMs = wish.idle
+    if (wanted !== interval) due = Math.min(due, now + wanted)
+    interval = wanted
     if ((await look()) && now >= due) {
       tell(rate.hz(now))
       told = totals.of(pin)
@@ -105,21 +120,22 @@ export async function count(options: CountingOptions, signal: AbortSignal): Prom
     await pause(clock, untilDue > 0 ? Math.min(LOOK_EVERY_MS, untilDue) : LOOK_EVERY_MS, signal)
   }
   if ((await look()) && totals.of(pin) !== told) tell(rate.hz(clock.monotonic()))
+  if (counter !== undefined) await gpio.release(pin)
+  works()
 }
 
 /** Publishes what the counter stands at. */
-function createTeller(options: CountingOptions) {
-  const { config, clock, totals, telemetry, publish, store, log } = options
-  const { pin, name, interval } = config
-  const meter = createMeter(config)
-  let seq = 0
+function createTeller(options: CountingOptions, part: Part<CounterConfig>) {
+  const { clock, totals, telemetry, publish, store, log } = options
   return (hz: number | undefined): void => {
+    const config = part.config()
+    const { pin, name, interval } = config
+    const meter = createMeter(config)
     const pulses = totals.of(pin)
     const count = { pulses, total: meter.total(pulses), ...(hz === undefined ? {} : { rate: meter.rate(hz) }) }
     for (const message of telemetry.count(pin, count, interval)) publish(message)
     const read = { at: clock.now(), monotonic: clock.monotonic(), unsynchronised: options.unsynchronised() }
-    store(telemetry.countRecord(pin, read.at, count, seq, read.unsynchronised), read)
-    seq += 1
+    store(telemetry.countRecord(pin, read.at, count, options.sequence(), read.unsynchronised), read)
     log.debug({ pin, name, ...count }, 'count')
   }
 }

@@ -1,14 +1,17 @@
-/** The input pins with `mode: state`: opened, watched, their settled levels told. A pin that can't be opened is tried again. */
-import type { Clock } from './clock.ts'
+/**
+ * One input pin with `mode: state` at work: opened, watched, its settled levels told, given back at the end. A pin that
+ * can't be opened is tried again. The agent runs one of these per input.
+ */
+import { aborted, type Clock } from './clock.ts'
 import type { StateInputConfig } from './config/schema.ts'
 import { GpioError, messageOf } from './errors.ts'
 import { FaultLog } from './faults.ts'
 import type { Gpio, Level } from './gpio/gpio.ts'
 import type { Logger } from './log.ts'
+import type { Part } from './parts.ts'
 import { keepTrying } from './reopen.ts'
 
-export interface InputsOptions {
-  readonly pins: readonly StateInputConfig[]
+export interface InputOptions {
   readonly gpio: Gpio
   readonly clock: Clock
   readonly log: Logger
@@ -18,19 +21,18 @@ export interface InputsOptions {
   readonly onFault: (pin: number, reason: string | undefined) => void
 }
 
-/** Opens every input once, and returns; those that failed are tried again until the signal aborts. */
-export async function openInputs(options: InputsOptions, signal: AbortSignal): Promise<void> {
-  await Promise.all(options.pins.map((config) => openInput(config, options, signal)))
-}
-
-async function openInput(config: StateInputConfig, options: InputsOptions, signal: AbortSignal): Promise<void> {
-  const { pin, name, active_low: activeLow, debounce: debounceMs, pull } = config
+/** Watches the pin until the signal aborts, and gives it back. It has started when the first try to open it is over. */
+export async function watchInput(options: InputOptions, part: Part<StateInputConfig>): Promise<void> {
+  const { pin, active_low: activeLow, debounce: debounceMs, pull } = part.config()
   const { gpio, clock, log, onState, onFault } = options
+  const { signal } = part
   const faults = new FaultLog(log, 'input')
+  let open = false
 
   const failed = (error: Error): void => {
+    if (signal.aborted) return
     const fault = error instanceof GpioError ? error : new GpioError('io', messageOf(error), { cause: error })
-    faults.happened(fault, { pin, name })
+    faults.happened(fault, { pin, name: part.config().name })
     onFault(pin, fault.message)
   }
   const works = (): void => {
@@ -49,8 +51,13 @@ async function openInput(config: StateInputConfig, options: InputsOptions, signa
         onFault: failed,
         onRecovered: works,
       })
+      if (signal.aborted) {
+        await gpio.release(pin) // nobody waited for it any more
+        return true
+      }
+      open = true
       works()
-      log.info({ pin, name, state: input.level }, 'input opened')
+      log.info({ pin, name: part.config().name, state: input.level }, 'input opened')
       onState(pin, input.level)
       return true
     } catch (error) {
@@ -58,5 +65,14 @@ async function openInput(config: StateInputConfig, options: InputsOptions, signa
       return false
     }
   }
-  if (!(await tryOpen())) void keepTrying(tryOpen, clock, signal)
+  const opening = async (): Promise<void> => {
+    const opened = await tryOpen()
+    part.started()
+    if (!opened) await keepTrying(tryOpen, clock, signal)
+  }
+  void opening()
+  // A driver that hangs must not hold up the end.
+  await aborted(signal)
+  if (open) await gpio.release(pin)
+  works()
 }

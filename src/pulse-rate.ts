@@ -11,7 +11,8 @@ interface Mark {
 }
 
 export class PulseRate {
-  readonly #idleMs: number
+  /** A silence of this length is no rate at all, ms. */
+  idleMs: number
   /** The newest pulse. */
   #newest: Mark | undefined
   /** The pulse that the next rate is measured from. */
@@ -23,9 +24,9 @@ export class PulseRate {
   /** Pulses per second; undefined while it can't be known. */
   #hz: number | undefined
 
-  /** @param idleMs a silence of this length is no rate at all  @param now on the monotonic clock, ms */
+  /** @param now on the monotonic clock, ms */
   constructor(idleMs: number, now: number) {
-    this.#idleMs = idleMs
+    this.idleMs = idleMs
     this.#newsAt = now
   }
 
@@ -35,7 +36,7 @@ export class PulseRate {
     this.#outages = outages
     if (count === this.#count || newestMs === undefined) return
     // The time since the pulse before would be that of the silence.
-    if (now - this.#newsAt > this.#idleMs) this.#from = undefined
+    if (now - this.#newsAt > this.idleMs) this.#from = undefined
     this.#count = count
     this.#newest = { count, ms: newestMs }
     this.#from ??= this.#newest
@@ -50,7 +51,7 @@ export class PulseRate {
       this.#from = newest
     }
     const silentMs = now - this.#newsAt
-    if (silentMs >= this.#idleMs) this.#hz = 0
+    if (silentMs >= this.idleMs) this.#hz = 0
     // Had it gone on as before, there would have been one.
     else if (this.#hz !== undefined && silentMs > 0) this.#hz = Math.min(this.#hz, 1000 / silentMs)
     return this.#hz

@@ -8,6 +8,7 @@ import { createFilters, type FilterOptions } from './filters.ts'
 import type { Health } from './health.ts'
 import type { Logger } from './log.ts'
 import type { ReadTime } from './outbox/record-clock.ts'
+import type { Part } from './parts.ts'
 import type { Quantity, Span } from './reading.ts'
 import { createRejectionLog } from './rejections.ts'
 import { runSensor } from './scheduler.ts'
@@ -17,7 +18,6 @@ import { standIn } from './sensors/simulated.ts'
 import type { Message, Telemetry } from './telemetry.ts'
 
 export interface SensingOptions {
-  readonly config: SensorConfig
   /** Whether hardware types are replaced by their stand-ins. */
   readonly simulate: boolean
   readonly clock: Clock
@@ -27,12 +27,12 @@ export interface SensingOptions {
   readonly health: Health
   readonly publish: (message: Message) => void
   readonly store: (record: Message, read: ReadTime) => void
+  /** Number of the next record. */
+  readonly sequence: () => number
   /** Whether the wall clock is known to be wrong. */
   readonly unsynchronised: () => boolean
   /** After each open: what this very chip has. */
   readonly onOpen: (quantities: readonly Quantity[]) => void
-  /** The first open has succeeded or failed. */
-  readonly onStarted: () => void
   /** Something that health tells has changed. */
   readonly onChange: () => void
 }
@@ -57,13 +57,13 @@ export function prepare(config: SensorConfig, simulate: boolean) {
   }
 }
 
-/** Runs one sensor until the signal aborts. */
-export async function sense(options: SensingOptions, signal: AbortSignal): Promise<void> {
-  const { config, clock, log, root, telemetry, health, publish, store } = options
+/** Runs one sensor until the signal aborts. It has started when the first open has succeeded or failed. */
+export async function sense(options: SensingOptions, part: Part<SensorConfig>): Promise<void> {
+  const { clock, log, root, telemetry, health, publish, store } = options
+  const config = part.config()
   const { type, name, timeoutMs, filters } = prepare(config, options.simulate)
   const state = health.sensor(name, config.id, config.type)
   const tellRejected = createRejectionLog(log, name)
-  let seq = 0
 
   await runSensor(
     {
@@ -76,7 +76,7 @@ export async function sense(options: SensingOptions, signal: AbortSignal): Promi
       open: () => type.open(config, { clock, log, root, name }),
       onOpen(sensor) {
         options.onOpen(sensor.quantities)
-        options.onStarted()
+        part.started()
       },
       onSample(sample, at, monotonic) {
         const reading = filters.apply(sample, at, monotonic)
@@ -86,13 +86,13 @@ export async function sense(options: SensingOptions, signal: AbortSignal): Promi
           publish(message)
         if (Object.keys(reading.values).length === 0) return
         const unsynchronised = options.unsynchronised()
-        store(telemetry.record(config.id, reading, seq, unsynchronised), { at, monotonic, unsynchronised })
-        seq += 1
+        const record = telemetry.record(config.id, reading, options.sequence(), unsynchronised)
+        store(record, { at, monotonic, unsynchronised })
         log.debug({ sensor: name, ...reading.values }, 'reading')
       },
       onFailure(error) {
         state.failed(error)
-        options.onStarted()
+        part.started()
       },
       onStatus(status) {
         state.status(status)
@@ -102,7 +102,7 @@ export async function sense(options: SensingOptions, signal: AbortSignal): Promi
       },
       beat: (withinMs) => health.beat(config.id === undefined ? `own sensor ${name}` : `sensor ${name}`, withinMs),
     },
-    signal,
+    part.signal,
   )
 }
 

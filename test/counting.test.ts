@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../src/config/load.ts'
+import type { CounterConfig } from '../src/config/schema.ts'
 import { count } from '../src/counting.ts'
 import { GpioError } from '../src/errors.ts'
 import { createMockGpio, type MockBoard } from '../src/gpio/mock.ts'
 import { createHealth } from '../src/health.ts'
+import { createSequences } from '../src/sequences.ts'
 import { createTelemetry } from '../src/telemetry.ts'
 import { Totals } from '../src/totals.ts'
 import { FakeClock, settled } from './fakes/fake-clock.ts'
+import { partOf } from './fakes/part.ts'
 import { recordLog } from './fakes/recording-log.ts'
 
 const PIN = 5
@@ -26,20 +29,22 @@ async function start(keys = '', arrange: (board: MockBoard) => void = () => {}) 
     ...{ connected: true, reconnects: 0, lastError: undefined, queued: 0, dropped: {} },
   }))
   const totals = new Totals({ stateFolder: undefined, runtimeFolder: undefined, clock, log })
+  const sequence = createSequences()
   const published: string[] = []
   const records: Record<string, unknown>[] = []
   const faults: [number, string | undefined][] = []
   const controller = new AbortController()
   const running = count(
     {
-      ...{ config: input, gpio: board, clock, log, totals, health },
+      ...{ gpio: board, clock, log, totals, health },
       telemetry: createTelemetry({ node: 'n1', topics: config.topics, run: 'r' }),
       publish: ({ topic, payload }) => published.push(`${topic.replace('gpio/5/', '')} ${payload}`),
       store: ({ payload }) => records.push(JSON.parse(payload)),
+      sequence: () => sequence(''),
       unsynchronised: () => false,
       onFault: (pin, reason) => faults.push([pin, reason]),
     },
-    controller.signal,
+    partOf<CounterConfig>(input, controller.signal),
   )
   await settled()
   return {

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import type { StateInputConfig } from '../src/config/schema.ts'
 import { GpioError } from '../src/errors.ts'
 import { createMockGpio, type MockBoard } from '../src/gpio/mock.ts'
-import { openInputs } from '../src/inputs.ts'
+import { type InputOptions, watchInput } from '../src/inputs.ts'
 import { FakeClock, settled } from './fakes/fake-clock.ts'
+import { partOf } from './fakes/part.ts'
 import { type RecordingLog, recordLog } from './fakes/recording-log.ts'
 
 const SECOND = 1000
@@ -29,17 +30,19 @@ async function open(
   const states: string[] = []
   const faults: Bench['faults'] = []
   const controller = new AbortController()
-  await openInputs(
-    {
-      pins: pins.map((config) => ({ pin: PIN, mode: 'state' as const, active_low: false, debounce: 20, ...config })),
-      gpio: board,
-      clock,
-      log: recording.log,
-      onState: (pin, level) => states.push(`${pin}=${level}`),
-      onFault: (pin, reason) => faults.push([pin, reason]),
-    },
-    controller.signal,
-  )
+  const options: InputOptions = {
+    gpio: board,
+    clock,
+    log: recording.log,
+    onState: (pin, level) => states.push(`${pin}=${level}`),
+    onFault: (pin, reason) => faults.push([pin, reason]),
+  }
+  for (const given of pins) {
+    const config = { pin: PIN, mode: 'state', active_low: false, debounce: 20, ...given } as const
+    await new Promise<void>((started) => {
+      void watchInput(options, partOf<StateInputConfig>(config, controller.signal, started))
+    })
+  }
   return {
     ...recording,
     ...{ clock, board, states, faults },

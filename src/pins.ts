@@ -1,0 +1,149 @@
+/**
+ * All pins of the node, from their opening to the end: outputs, inputs, counters, and what of them outlives the
+ * process. Called by the agent alone.
+ */
+import { join } from 'node:path'
+import { type Clock, calledOff } from './clock.ts'
+import type { Config, CounterConfig, InputConfig, StateInputConfig } from './config/schema.ts'
+import { count } from './counting.ts'
+import { LATE, withDeadline } from './deadline.ts'
+import type { Gpio, Level } from './gpio/gpio.ts'
+import type { Health } from './health.ts'
+import { watchInput } from './inputs.ts'
+import { LastLevels } from './last-levels.ts'
+import type { Logger } from './log.ts'
+import type { ReadTime } from './outbox/record-clock.ts'
+import { OutputTimes } from './output-times.ts'
+import { Outputs } from './outputs.ts'
+import { Parts } from './parts.ts'
+import type { Message, PinUse, Telemetry } from './telemetry.ts'
+import { Totals } from './totals.ts'
+
+type PinsConfig = Config['gpio']
+
+export interface PinsOptions {
+  readonly config: PinsConfig
+  readonly gpio: Gpio
+  readonly clock: Clock
+  readonly log: Logger
+  /** Where state survives a restart, and where one of the service alone; undefined: nowhere. */
+  readonly stateFolder: string | undefined
+  readonly runtimeFolder: string | undefined
+  /** Simulated pulses are nobody's total. */
+  readonly simulate: boolean
+  readonly telemetry: Telemetry
+  readonly health: Health
+  readonly publish: (message: Message) => void
+  readonly store: (record: Message, read: ReadTime) => void
+  readonly sequence: (of: string) => number
+  readonly unsynchronised: () => boolean
+  /** Something that health tells has changed. */
+  readonly onChange: () => void
+  /** A loop threw: a bug of ours. */
+  readonly onBug: (error: unknown) => void
+}
+
+/** A pin whose driver hangs must not keep the sensors waiting; it goes on opening meanwhile. */
+const PINS_DEADLINE_MS = 10_000
+
+/** @param signal ends the inputs and counters; outputs are driven on until `exit` */
+export function createPins(options: PinsOptions, signal: AbortSignal) {
+  const { gpio, clock, log, telemetry, health, publish, onBug } = options
+  const { config } = options
+  const { stateFolder, runtimeFolder } = options.simulate
+    ? { stateFolder: undefined, runtimeFolder: undefined }
+    : options
+  const totals = new Totals({ stateFolder, runtimeFolder, clock, log })
+  const last = new LastLevels(
+    options.stateFolder === undefined ? undefined : join(options.stateFolder, 'levels.json'),
+    config.outputs.filter(({ initial }) => initial === 'last').map(({ pin }) => pin),
+    log,
+  )
+  const times = new OutputTimes({ folder: options.runtimeFolder, outputs: config.outputs, log })
+  const onState = (pin: number, level: Level): void => publish(telemetry.pinState(pin, level))
+  const onFault = (pin: number, reason: string | undefined): void => {
+    health.pin(pin, reason)
+    options.onChange()
+  }
+  const common = { gpio, clock, log, onBug, onFault }
+
+  const outputs = new Outputs({ ...common, pins: config.outputs, last, times, onState })
+  const inputs = new Parts<StateInputConfig>(
+    {
+      ...common,
+      what: 'input',
+      keyOf: ({ pin }) => pin,
+      goesOn: () => true,
+      run: (part) => watchInput({ ...common, onState }, part),
+    },
+    signal,
+  )
+  const counters = new Parts<CounterConfig>(
+    {
+      ...common,
+      what: 'counter',
+      keyOf: ({ pin }) => pin,
+      goesOn: () => true,
+      run: (part) => {
+        const sequence = (): number => options.sequence(`pin ${part.config().pin}`)
+        return count({ ...options, ...common, totals, sequence }, part)
+      },
+    },
+    signal,
+  )
+  const openSoon = async (what: string, open: () => Promise<unknown>): Promise<void> => {
+    const opened = await withDeadline(open, PINS_DEADLINE_MS, clock, signal).catch((error: unknown) => {
+      if (!calledOff(error, signal)) throw error
+    })
+    if (opened === LATE) log.warn(`the ${what} take long to open: going on without`)
+  }
+
+  return {
+    /** Opens outputs and inputs. `boot`: its id, as far as it is known. Resolves when they are open, or take too long. */
+    async open(boot: string | undefined): Promise<void> {
+      await last.load()
+      await times.load(boot)
+      if (!options.simulate && config.inputs.some(isCounter)) await totals.load()
+      await openSoon('outputs', () => outputs.open(signal))
+      await openSoon('inputs', () => inputs.start(config.inputs.filter(isState)))
+      outputs.connected(false)
+    },
+
+    /** Starts the counters. */
+    count(): void {
+      void counters.start(config.inputs.filter(isCounter))
+    },
+
+    command: outputs.command.bind(outputs),
+
+    /** What a pin of the configuration is; undefined for one that is not in it. */
+    directionOf(pin: number): Exclude<PinUse, 'counter'> | undefined {
+      if (outputs.has(pin)) return 'output'
+      return config.inputs.some((input) => input.pin === pin) ? 'input' : undefined
+    },
+
+    /** The broker came or went. */
+    connected: (connected: boolean): void => outputs.connected(connected),
+
+    /** Brings the outputs to their exit levels: first of all, whatever a driver is up to. Never throws. */
+    exit: (): Promise<void> => outputs.exit(),
+
+    /** Resolves when the inputs and counters have ended. */
+    async ended(): Promise<void> {
+      await Promise.all([inputs.ended(), counters.ended()])
+    },
+
+    /** Resolves when levels, times and totals are on disk, or can't be. */
+    async keep(): Promise<void> {
+      await Promise.all([totals.close(), last.flush(), times.flush()])
+    },
+  }
+}
+
+function isState(input: InputConfig): input is StateInputConfig {
+  return input.mode === 'state'
+}
+
+function isCounter(input: InputConfig): input is CounterConfig {
+  return input.mode === 'counter'
+}
