@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { codeOf, DriverUnavailableError, messageOf } from './errors.ts'
+import { HOME } from './home.ts'
 
 /** Lets a test hand in a vendor's package. Returns whatever the package exports. */
 export type Load = (packageName: string) => unknown
@@ -36,7 +37,7 @@ export function createLoad(home: string): Load {
 }
 
 /** The loader of this program. @throws DriverUnavailableError */
-export const loadOptional: Load = createLoad(join(import.meta.dirname, '..'))
+export const loadOptional: Load = createLoad(HOME)
 
 /** A package that is there may lack something that it needs: then it is that which is not found. */
 function resolves(require: NodeJS.Require, packageName: string): boolean {

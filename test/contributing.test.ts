@@ -28,7 +28,7 @@ describe('the example in CONTRIBUTING.md', () => {
     const [importLine = '', types_ = ''] = (line?.code ?? '').trim().split('\n\n')
     writeFileSync(registry, `${importLine}\n${readFileSync(registry, 'utf8').replace(/^const types = .*$/m, types_)}`)
     execFileSync(join(top, 'node_modules/.bin/tsc'), [], { cwd: folder, stdio: 'pipe' })
-    const built: { sensorTypes: typeof types } = await import(join(folder, 'dist/sensors/index.js'))
+    const built: { sensorTypes: typeof types } = await import(join(folder, 'build/sensors/index.js'))
     types = built.sensorTypes
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))

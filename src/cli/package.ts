@@ -1,13 +1,14 @@
 /** What the package says of itself, and where its files are. */
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { z } from 'zod'
+import { HOME } from '../home.ts'
 
 const manifest = z.object({ version: z.string() })
 
 /** Path of a file that ships with the package, by its place below the top level. */
 export function packageFile(path: string): string {
-  return fileURLToPath(new URL(`../../${path}`, import.meta.url))
+  return join(HOME, path)
 }
 
 export function packageVersion(): string {

@@ -14,7 +14,7 @@ import type { Sensor } from '../../src/sensors/sensor.ts'
 import { FakeClock } from './fake-clock.ts'
 import { fixture } from './machine.ts'
 
-export const CHILD_PROGRAM = new URL('../../dist/sensors/dht-child.js', import.meta.url)
+export const CHILD_PROGRAM = new URL('../../dist/dht-child.js', import.meta.url)
 const CHILD_SOURCE = new URL('../../src/sensors/dht-child.ts', import.meta.url)
 export const FAKE_VENDOR = fakeModule('dht-vendor.cjs')
 

@@ -106,7 +106,7 @@ describe('an agent without a compiler', () => {
     if (config === undefined || problems.length > 0) throw new Error(JSON.stringify(problems))
 
     // The built one, as a DHT's process is a compiled file beside it.
-    const built = new URL('../../dist/agent.js', import.meta.url).href
+    const built = new URL('../../build/agent.js', import.meta.url).href
     const { runAgent } = (await import(built)) as typeof import('../../src/agent.ts')
     const [log, clock, controller] = [silentLog(), systemClock, new AbortController()]
     const { createMockGpio } = await import('../../src/gpio/mock.ts')

@@ -143,9 +143,9 @@ echo pull-up >${folder(27)}/pull`
     writeFileSync(
       script,
       `
-import { systemClock } from '${process.cwd()}/dist/clock.js'
-import { createChardevGpio } from '${process.cwd()}/dist/gpio/chardev.js'
-import { silentLog } from '${process.cwd()}/dist/log.js'
+import { systemClock } from '${process.cwd()}/build/clock.js'
+import { createChardevGpio } from '${process.cwd()}/build/gpio/chardev.js'
+import { silentLog } from '${process.cwd()}/build/log.js'
 const gpio = await createChardevGpio({ clock: systemClock, log: silentLog() })
 const ignore = { onChange() {}, onFault() {}, onRecovered() {} }
 await gpio.input(27, { ...ignore, activeLow: true, debounceMs: 20, pull: 'up' })

@@ -43,6 +43,7 @@ describe('the installed service', () => {
   })
 
   it('drives the pin of the shipped config, from inside its sandbox', async () => {
+    await subscriber.until('gpio/17/state', '0', 'past') // systemd's `active` does not wait for the broker
     const state = subscriber.until('gpio/17/state', '1')
     publish('gpio/17/command', 'on')
     await state
