@@ -18,6 +18,7 @@ import { Mqtt } from './mqtt.ts'
 import type { ReadTime } from './outbox/record-clock.ts'
 import { Parts } from './parts.ts'
 import { createPins } from './pins.ts'
+import { Readers } from './readers.ts'
 import { createRecords } from './records.ts'
 import { repeat } from './repeat.ts'
 import { createRouter } from './router.ts'
@@ -87,6 +88,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   const boot = await readBootId(root)
   const telemetry = createTelemetry({ node: config.node.id, topics: config.topics, run })
   const sequence = createSequences()
+  const readers = new Readers()
   const records = createRecords({
     config: config.outbox,
     stateFolder: world.stateFolder,
@@ -155,6 +157,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
             simulate,
             root,
             publish,
+            readers,
             sequence: () => sequence(`sensor ${sensor.id ?? ''}`),
             onOpen(quantities) {
               if (birth.opened(sensor, quantities)) publish(birth.message())

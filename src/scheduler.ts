@@ -5,6 +5,7 @@
 import { backoff } from './backoff.ts'
 import { type Clock, calledOff, pause } from './clock.ts'
 import { LATE, withDeadline } from './deadline.ts'
+import { Demand, resting } from './demand.ts'
 import { messageOf, SensorError } from './errors.ts'
 import { FaultLog } from './faults.ts'
 import type { Logger } from './log.ts'
@@ -32,6 +33,8 @@ export interface LoopOptions {
   readonly onStatus: (status: 'online' | 'offline') => void
   /** The loop will beat again within this time, ms, if all is well. */
   readonly beat: (withinMs: number) => void
+  /** Reads beside the rhythm. What they give goes to those who ask, and not to `onSample`. */
+  readonly demand?: Demand
 }
 
 /** Opening may take a reset, calibration and a child process, but not for ever. */
@@ -51,7 +54,17 @@ const ORDINARY_IN_A_ROW = 3
  * @throws only for a bug of ours; a sensor's failures go to `onFailure`
  */
 export async function runSensor(options: LoopOptions, signal: AbortSignal): Promise<void> {
-  const { name, clock, log, beat } = options
+  try {
+    await loop(options, signal)
+  } finally {
+    options.demand?.close(
+      new SensorError('unavailable', 'the sensor is not read any more: the agent stops, or has another configuration'),
+    )
+  }
+}
+
+async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
+  const { name, clock, log, beat, demand = new Demand() } = options
   const faults = new FaultLog(log, 'sensor')
   const ticks = createTicks(clock, options.intervalMs)
   let status: 'online' | 'offline' | undefined
@@ -69,6 +82,7 @@ export async function runSensor(options: LoopOptions, signal: AbortSignal): Prom
 
   while (!signal.aborted) {
     try {
+      demand.open()
       beat(OPEN_DEADLINE_MS + BEAT_SLACK_MS)
       const sensor = await open()
       try {
@@ -82,7 +96,9 @@ export async function runSensor(options: LoopOptions, signal: AbortSignal): Prom
       failures += 1
       failed(error)
       setStatus('offline')
-      await rest(backoff(failures, REOPEN))
+      const ms = backoff(failures, REOPEN)
+      demand.close(resting(error, ms))
+      await rest(ms)
     }
   }
 
@@ -116,30 +132,57 @@ export async function runSensor(options: LoopOptions, signal: AbortSignal): Prom
   async function readOn(sensor: Sensor): Promise<void> {
     let ordinary = 0
     let onTick = false
+    let due = true
+    let longestMs = 0
     while (!signal.aborted) {
       const begun = clock.monotonic()
+      const asked = demand.begin()
       try {
         const sample = await read(sensor)
         ordinary = 0
         failures = 0
         faults.ended({ sensor: name })
-        options.onSample(sample, clock.now(), clock.monotonic())
+        const taken = { sample, at: clock.now(), monotonic: clock.monotonic() }
+        if (due) options.onSample(taken.sample, taken.at, taken.monotonic)
+        asked.succeeded(taken)
         setStatus('online')
       } catch (error) {
+        if (error instanceof SensorError) asked.failed(error)
         if (!(error instanceof SensorError && error.ordinary)) throw error
         ordinary += 1
         failed(error)
         if (ordinary >= ORDINARY_IN_A_ROW) setStatus('offline')
-        if (ordinary < ORDINARY_IN_A_ROW && options.retryMs < ticks.untilNext()) {
+        if (due && ordinary < ORDINARY_IN_A_ROW && options.retryMs < ticks.untilNext()) {
           await rest(options.retryMs)
           onTick = false
           continue
         }
       }
-      // A retry or a reopen may lie just before a tick, and a sensor read too soon repeats itself or fails.
-      await rest(ticks.untilNext(onTick ? 0 : begun + options.retryMs - clock.monotonic()))
-      onTick = true
+      longestMs = Math.max(longestMs, clock.monotonic() - begun)
+      due = await nextRead(begun, onTick, longestMs)
+      onTick = due
     }
+  }
+
+  /** Waits for the next tick (true), or for the moment of a read that somebody asks for before it (false). */
+  async function nextRead(begun: number, onTick: boolean, longestMs: number): Promise<boolean> {
+    const now = clock.monotonic()
+    const soonest = begun + options.retryMs
+    // A retry or a reopen may lie just before a tick, and a sensor read too soon repeats itself or fails.
+    const tick = now + ticks.untilNext(onTick ? 0 : soonest - now)
+    // The tick comes on time: a read that is asked for must be over by then, and not lie too soon before it.
+    const room = Math.max(options.retryMs, longestMs)
+    while (!signal.aborted) {
+      const leftMs = tick - clock.monotonic()
+      if (leftMs <= FLOAT_SLACK_MS) return true
+      const earlyMs = Math.max(0, soonest - clock.monotonic())
+      if (earlyMs + room > leftMs)
+        await rest(leftMs) // whoever asks gets the read of the tick
+      else if (!demand.waiting) await restUntilAsked(leftMs)
+      else if (earlyMs > FLOAT_SLACK_MS) await rest(earlyMs)
+      else return false
+    }
+    return true
   }
 
   async function read(sensor: Sensor): Promise<Sample> {
@@ -152,6 +195,17 @@ export async function runSensor(options: LoopOptions, signal: AbortSignal): Prom
   async function rest(ms: number): Promise<void> {
     beat(ms + BEAT_SLACK_MS)
     await pause(clock, ms, signal)
+  }
+
+  async function restUntilAsked(ms: number): Promise<void> {
+    const woken = new AbortController()
+    const wake = (): void => woken.abort()
+    signal.addEventListener('abort', wake, { once: true })
+    demand.onAsked(wake)
+    beat(ms + BEAT_SLACK_MS)
+    if (!signal.aborted) await pause(clock, ms, woken.signal)
+    demand.onAsked(undefined)
+    signal.removeEventListener('abort', wake)
   }
 }
 

@@ -4,11 +4,13 @@
  */
 import type { Clock } from './clock.ts'
 import type { MetricConfig, SensorConfig } from './config/schema.ts'
+import { Demand } from './demand.ts'
 import { createFilters, type FilterOptions } from './filters.ts'
 import type { Health } from './health.ts'
 import type { Logger } from './log.ts'
 import type { ReadTime } from './outbox/record-clock.ts'
 import type { Part } from './parts.ts'
+import type { Readers } from './readers.ts'
 import type { Quantity, Span } from './reading.ts'
 import { createRejectionLog } from './rejections.ts'
 import { runSensor } from './scheduler.ts'
@@ -25,6 +27,8 @@ export interface SensingOptions {
   readonly root: string
   readonly telemetry: Telemetry
   readonly health: Health
+  /** Where it can be asked for a read, while it runs. */
+  readonly readers: Readers
   readonly publish: (message: Message) => void
   readonly store: (record: Message, read: ReadTime) => void
   /** Number of the next record. */
@@ -64,6 +68,14 @@ export async function sense(options: SensingOptions, part: Part<SensorConfig>): 
   const { type, name, timeoutMs, filters } = prepare(config, options.simulate)
   const state = health.sensor(name, config.id, config.type)
   const tellRejected = createRejectionLog(log, name)
+  const demand = new Demand()
+  const leave = options.readers.add({
+    config,
+    async read(wanted) {
+      const { sample, at, monotonic } = await demand.ask(wanted)
+      return prepare(config, options.simulate).filters.apply(sample, at, monotonic)
+    },
+  })
 
   await runSensor(
     {
@@ -101,9 +113,10 @@ export async function sense(options: SensingOptions, part: Part<SensorConfig>): 
         options.onChange()
       },
       beat: (withinMs) => health.beat(config.id === undefined ? `own sensor ${name}` : `sensor ${name}`, withinMs),
+      demand,
     },
     part.signal,
-  )
+  ).finally(leave)
 }
 
 /** The filters of each quantity: the config's, and the sensor type's range and rounding where the config is silent. */
