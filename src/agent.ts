@@ -21,6 +21,8 @@ import { createPins } from './pins.ts'
 import { Readers } from './readers.ts'
 import { createRecords } from './records.ts'
 import { repeat } from './repeat.ts'
+import type { Reloaded } from './requests/action.ts'
+import { createRequests } from './requests.ts'
 import { createRouter } from './router.ts'
 import { sense } from './sensing.ts'
 import { createSequences } from './sequences.ts'
@@ -49,6 +51,8 @@ export interface World {
   readonly runtimeFolder: string | undefined
   /** Whether the system's clock was set; undefined: nobody knows, which is also the default. Never rejects. */
   readonly timeSynchronised?: () => Promise<boolean | undefined>
+  /** Loads the configuration anew, for whoever asks over MQTT; undefined: nobody can. */
+  readonly reload?: () => Promise<Reloaded>
   /** Between 0 and 1; for the jitter of reconnecting. */
   readonly random: () => number
   /** Id of this start; default: made at random. */
@@ -185,12 +189,26 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     filter: telemetry.commandFilter,
     hear: (message: Incoming) => void route(message),
   }
+  const begun = clock.monotonic()
+  const requests = createRequests({
+    node: {
+      ...{ id: config.node.id, run, clock, log, unsynchronised, reload: world.reload },
+      uptimeMs: () => clock.monotonic() - begun,
+      about: () => birth.about(),
+      readers: () => readers.all,
+    },
+    ...{ telemetry, publish, clock, signal },
+  })
+  requests.configure(config.remote)
   const mqtt = new Mqtt({
     config: config.mqtt,
     password: world.password,
     will: telemetry.status('offline'),
     birth: () => [telemetry.status('online'), birth.message()],
-    subscriptions: () => (config.gpio.outputs.length + config.gpio.inputs.length > 0 ? [commands] : []),
+    subscriptions: () => [
+      ...(config.gpio.outputs.length + config.gpio.inputs.length > 0 ? [commands] : []),
+      ...requests.subscriptions(),
+    ],
     onConnected(connected) {
       pins.connected(connected)
       records.connected(connected)

@@ -27,6 +27,8 @@ export interface Birth {
   opened(sensor: Config['sensors'][number], quantities: readonly Quantity[]): boolean
   /** True where the message was made, and would tell another GPIO backend now. */
   outdated(): boolean
+  /** What the message has. */
+  about(): object
   message(): Message
 }
 
@@ -48,31 +50,36 @@ export function createBirth({ config, telemetry, run, version, simulate, gpio, c
       known.set(sensor, quantities)
       return news
     },
+    about,
     message() {
       toldBackend = gpio.backend
-      return telemetry.info({
-        node: config.node.id,
-        version,
-        ...host,
-        node_js: process.version,
-        run,
-        started,
-        simulated: simulate,
-        gpio: gpio.backend,
-        ...(gpio.reason === undefined ? {} : { gpio_reason: gpio.reason }),
-        sensors: config.sensors.map((sensor) => {
-          const quantities = known.get(sensor)
-          return {
-            ...(sensor.id === undefined ? {} : { id: sensor.id }),
-            type: sensor.type,
-            interval: sensor.interval / 1000,
-            ...(quantities === undefined ? {} : { quantities }),
-            topics: telemetry.sensorTopics(sensor.id, quantities ?? []),
-          }
-        }),
-        pins,
-      })
+      return telemetry.info(about())
     },
+  }
+
+  function about(): object {
+    return {
+      node: config.node.id,
+      version,
+      ...host,
+      node_js: process.version,
+      run,
+      started,
+      simulated: simulate,
+      gpio: gpio.backend,
+      ...(gpio.reason === undefined ? {} : { gpio_reason: gpio.reason }),
+      sensors: config.sensors.map((sensor) => {
+        const quantities = known.get(sensor)
+        return {
+          ...(sensor.id === undefined ? {} : { id: sensor.id }),
+          type: sensor.type,
+          interval: sensor.interval / 1000,
+          ...(quantities === undefined ? {} : { quantities }),
+          topics: telemetry.sensorTopics(sensor.id, quantities ?? []),
+        }
+      }),
+      pins,
+    }
   }
 }
 

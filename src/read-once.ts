@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts'
 import type { SensorConfig } from './config/schema.ts'
 import type { SensorError } from './errors.ts'
 import type { Logger } from './log.ts'
+import type { Outcome } from './read-outcome.ts'
 import type { Reading } from './reading.ts'
 import { runSensor } from './scheduler.ts'
 import { prepare } from './sensing.ts'
@@ -17,13 +18,6 @@ export interface ReadOnceOptions {
   readonly log: Logger
   /** Stands for `/`. */
   readonly root: string
-}
-
-/** One sensor's answer, or why there is none. */
-export interface Outcome {
-  readonly config: SensorConfig
-  readonly reading?: Reading
-  readonly error?: SensorError
 }
 
 /** Nobody waits at a terminal for the default deadline of a sensor that is read every hour. */

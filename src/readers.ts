@@ -1,9 +1,8 @@
 /** The sensors that are at work, for whoever wants one read now: each is in here while its loop runs. */
-import type { SensorConfig } from './config/schema.ts'
 import type { Reading } from './reading.ts'
 
 export interface Reader {
-  readonly config: SensorConfig
+  readonly config: { readonly id?: string | undefined; readonly type: string }
   /**
    * A read that begins after the call, by the sensor's own loop; its rhythm and its filters know nothing of it. A median
    * has no other value than this one.

@@ -200,6 +200,21 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
       return undefined
     },
 
+    /** Where requests come in. */
+    requestTopic: `${topics.devices}/request`,
+
+    /** An answer to a request, on the topic that the asker named, or on the node's own; as `commandReply`. */
+    response: (
+      answer: object,
+      to?: { readonly replyTo: string; readonly correlation?: Uint8Array | undefined },
+    ): Message => ({
+      topic: to?.replyTo ?? `${topics.devices}/response`,
+      payload: JSON.stringify(answer),
+      qos: 1,
+      retain: false,
+      ...(to?.correlation === undefined ? {} : { correlation: to.correlation }),
+    }),
+
     /** What to subscribe to for commands. */
     commandFilter: `${topics.gpio}/+/command`,
 

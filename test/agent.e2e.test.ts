@@ -119,7 +119,7 @@ describeWith(['mosquitto', 'mosquitto_pub', 'mosquitto_sub'], 'the built agent a
     await start()
     await online()
     const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-    const lines = readme.split('\n').filter((line) => /^mosquitto_(pub|sub) /.test(line))
+    const lines = readme.split('\n').filter((line) => /^mosquitto_(pub|sub) (?!.*-t '?devices\/\S+\/re)/.test(line))
     const here = (line: string): string => line.replace(/-h \S+/, `-h 127.0.0.1 -p ${mosquitto.port}`)
     const state = on('gpio/17/state')
     // What each line leaves the pin at, begun with it off.
@@ -137,6 +137,22 @@ describeWith(['mosquitto', 'mosquitto_pub', 'mosquitto_sub'], 'the built agent a
       const once = line.includes(' -C ') ? line : `${line} -C 3`
       const { stdout } = await run('bash', ['-c', here(once)], { timeout: 10_000 })
       expect(stdout).not.toBe('')
+    }
+  })
+
+  it('answers every request of the README', async () => {
+    await start(`${CONFIG(mosquitto.url).replace('id: trial', 'id: attic')}remote: true\n`)
+    await online()
+    await observer.until(on('sensors/rpi001/attic/status', 'online'), { past: true })
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+    const lines = readme.split('\n').filter((line) => /^mosquitto_(pub|rr) .*devices\/rpi001\/request/.test(line))
+    expect(lines).toHaveLength(4)
+    for (const line of lines) {
+      const answer = observer.until(({ topic }) => topic.startsWith('devices/rpi001/response'))
+      const { stdout } = await run('bash', ['-c', line.replace(/-h \S+/, `-h 127.0.0.1 -p ${mosquitto.port}`)])
+      const { payload } = await answer
+      expect({ line, ...JSON.parse(payload) }).toMatchObject({ line, status: 'ok', node: 'rpi001' })
+      expect(stdout.trim()).toBe(line.startsWith('mosquitto_rr') ? payload : '')
     }
   })
 

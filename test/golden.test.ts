@@ -1,6 +1,6 @@
 /**
- * The public contract as text: every message of a simulated day, in order, is `test/golden/topics.txt`, and that of a
- * counter `counter.txt`. A change of any topic or payload shows there as a difference. `npm run golden` writes them anew.
+ * The public contract as text: every message of a simulated day, in order, is `test/golden/topics.txt`, that of a
+ * counter `counter.txt`, and requests with their answers `requests.txt`. A change of any topic or payload shows there as a difference. `npm run golden` writes them anew.
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -44,6 +44,15 @@ gpio:
     - { pin: 20, name: Rain, mode: counter, per_pulse: 0.2794, unit: mm, interval: 1m, rate: { per: hour } }
 `
 
+const REMOTE = `
+node: { id: rpi001 }
+mqtt: { url: 'mqtt://127.0.0.1:PORT', protocol: 4 }
+sensors:
+  - { type: bme280, interval: 6h }
+  - { id: attic, type: simulated, interval: 3h, fail_every: 2, metrics: { temperature: { shape: constant, value: 21 } } }
+remote: true
+`
+
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
@@ -53,6 +62,7 @@ const CHANCE = /"(uptime|rss|heap_used|age|timestamp|started|host|model|os|kerne
 interface Play {
   readonly gpio: MockBoard
   command(pin: number, payload: string, answer: string): Promise<void>
+  request(payload: string): Promise<void>
   pass(ms: number): Promise<void>
   /** As a time server does. */
   setClock(): Promise<void>
@@ -85,6 +95,21 @@ it('publishes a shower in the rain gauge exactly as the golden file says', async
     }
     await pass(6 * MINUTE)
     await command(20, 'on', 'gpio/20/error')
+  })
+})
+
+it('answers requests exactly as the golden file says', async () => {
+  await play('requests.txt', REMOTE, async ({ request, pass }) => {
+    await pass(MINUTE)
+    await request('{"id":"a1","action":"ping"}')
+    await request('{"id":2,"action":"info"}')
+    await request('{"id":"a3","action":"read"}')
+    await request('{"action":"read","sensor":"attic"}')
+    await request('{"id":"a4","action":"read","sensor":"cellar"}')
+    await request('{"id":"a5","action":"log_level","level":"debug"}')
+    await request('{"id":"a6","action":"reload"}')
+    await request('{"id":"a7","action":"restart"}')
+    await request('ping')
   })
 })
 
@@ -149,21 +174,20 @@ async function play(golden: string, yaml: string, script: (play: Play) => Promis
       }
       heard()
     })
-  const command = async (pin: number, payload: string, answer: string): Promise<void> => {
+  const send = async (topic: string, payload: string, answer: string): Promise<void> => {
     const count = lines.filter((line) => line.startsWith(answer)).length
     const answered = new Promise<void>((resolve) => {
       heard = () => {
         if (lines.filter((line) => line.startsWith(answer)).length > count) resolve()
       }
     })
-    lines.push(`>>> gpio/${pin}/command\n    ${payload}`)
-    broker.publish(
-      { cmd: 'publish', topic: `gpio/${pin}/command`, payload, qos: 1, retain: false, dup: false },
-      () => {},
-    )
+    lines.push(`>>> ${topic}\n    ${payload}`)
+    broker.publish({ cmd: 'publish', topic, payload, qos: 1, retain: false, dup: false }, () => {})
     await answered
     await idle()
   }
+  const command: Play['command'] = (pin, payload, answer) => send(`gpio/${pin}/command`, payload, answer)
+  const request: Play['request'] = (payload) => send('devices/rpi001/request', payload, 'devices/rpi001/response')
   const pass = async (ms: number): Promise<void> => {
     const end = clock.monotonic() + ms
     while (clock.monotonic() < end) {
@@ -180,7 +204,7 @@ async function play(golden: string, yaml: string, script: (play: Play) => Promis
     await clock.advance(1000)
     while (!told('info').includes('info the clock is synchronised')) await settled() // a real file is looked at
   }
-  await script({ gpio, command, pass, setClock })
+  await script({ gpio, command, request, pass, setClock })
   controller.abort()
   await settled()
   await running

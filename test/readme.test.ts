@@ -6,20 +6,25 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../src/config/load.ts'
-import { configReference } from '../src/config/reference.ts'
+import { configReference, requestReference } from '../src/config/reference.ts'
 
 const path = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url))
 const read = (name: string): string => readFileSync(path(name), 'utf8')
 
-const BEGIN = '<!-- generated from the schema by `npm run docs`: begin -->'
-const END = '<!-- generated from the schema by `npm run docs`: end -->'
+const GENERATED = [
+  ['the schema', configReference],
+  ['the actions', requestReference],
+] as const
 
 describe('the README', () => {
-  it('has the configuration reference that the schema yields', () => {
+  it.each(GENERATED)('has the tables that are made from %s', (source, make) => {
+    const [begin, end] = ['begin', 'end'].map(
+      (word) => `<!-- generated from ${source} by \`npm run docs\`: ${word} -->`,
+    )
     const text = read('README.md')
-    const [before = '', rest = ''] = text.split(BEGIN)
-    const [, after = ''] = rest.split(END)
-    const fresh = `${before}${BEGIN}\n\n${configReference()}\n\n${END}${after}`
+    const [before = '', rest = ''] = text.split(begin ?? '')
+    const [, after = ''] = rest.split(end ?? '')
+    const fresh = `${before}${begin}\n\n${make()}\n\n${end}${after}`
     if (process.env.SENSOR_NODE_WRITE === 'docs') writeFileSync(path('README.md'), fresh)
     expect(read('README.md')).toBe(fresh)
   })

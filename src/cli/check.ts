@@ -40,13 +40,16 @@ function afterOurEnd({ backend, inputs }: Config['gpio']): string {
 export function describe(config: Config): string {
   const telemetry = createTelemetry({ node: config.node.id, topics: config.topics, run: '' })
   const devices = ['status', 'info', 'health'].map((last) => `${config.topics.devices}/${last}`)
-  const node = [
+  const node: string[][] = [
     ['node', config.node.id],
     [
       'broker',
       `${config.mqtt.url} as ${config.mqtt.client_id}${config.mqtt.username === undefined ? '' : `, user ${config.mqtt.username}`}`,
     ],
     ['topics', devices.join('  ')],
+    ...(config.remote === undefined || config.remote.actions.length === 0
+      ? []
+      : [['requests', `${telemetry.requestTopic}: ${config.remote.actions.join(', ')}`]]),
     ...(config.gpio.outputs.length + config.gpio.inputs.length === 0
       ? []
       : [['pins', `${config.gpio.backend}: ${afterOurEnd(config.gpio)}`]]),

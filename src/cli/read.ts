@@ -1,10 +1,11 @@
 /** `sensor-node read`: every sensor of a configuration, or one, read once and shown. No broker, no pin of `gpio`. */
+import { chooseSensors } from '../choose-sensors.ts'
 import { systemClock } from '../clock.ts'
 import { loadWithoutBroker } from '../config/load.ts'
 import type { Config, SensorConfig } from '../config/schema.ts'
-import { didYouMean, enumeration, nearest } from '../config/suggest.ts'
 import { silentLog } from '../log.ts'
-import { type Outcome, readOnce } from '../read-once.ts'
+import { readOnce } from '../read-once.ts'
+import { aboutOutcome, isGood, type Outcome } from '../read-outcome.ts'
 import { QUANTITIES, type Quantity, type Rejection } from '../reading.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
@@ -43,22 +44,11 @@ export async function read(wanted: string | undefined, flags: ReadFlags): Promis
 
 type Choice = { readonly sensors: readonly SensorConfig[] } | { readonly problem: string }
 
-/** All sensors, or the one of that id; the node's own, which has none, is meant by its type or by the node's id. */
+/** All sensors, or the one that is wanted. */
 export function choose({ node, sensors }: Config, wanted: string | undefined): Choice {
-  if (sensors.length === 0) return { problem: 'the configuration has no sensors: add one below sensors:' }
-  if (wanted === undefined) return { sensors }
-  const own = sensors.filter(({ id, type }) => id === undefined && (wanted === type || wanted === node.id))
-  const [sensor] = [...sensors.filter(({ id }) => id === wanted), ...own]
-  if (sensor !== undefined) return { sensors: [sensor] }
-  const ids = sensors.map(({ id, type }) => id ?? type)
-  const names = sensors.map(({ id, type }) => id ?? `${type} (the node’s own)`)
-  const suggestion = didYouMean(nearest(wanted, ids))
-  const there = `the configuration has ${enumeration(names)}`
-  return { problem: `no sensor ${wanted}: ${there}${suggestion === undefined ? '' : `; ${suggestion}`}` }
-}
-
-function isGood({ reading }: Outcome): boolean {
-  return reading !== undefined && reading.rejected.length === 0 && Object.keys(reading.values).length > 0
+  const named = sensors.map((config) => ({ config }))
+  const chosen = chooseSensors(named, node.id, wanted)
+  return 'problem' in chosen ? chosen : { sensors: chosen.sensors.map(({ config }) => config) }
 }
 
 /** A line for each value, or for the reason why there is none. */
@@ -87,17 +77,6 @@ function reasonOf({ quantity, value, reason }: Rejection): string {
 
 /** `{"node":…,"sensors":[{"id":…,"type":…,"ok":true,"timestamp":…,"values":{…}}]}`; units are those of the topics. */
 export function asJson({ node }: Config, outcomes: readonly Outcome[]): string {
-  const sensors = outcomes.map((outcome) => {
-    const { config, reading, error } = outcome
-    const { id, type } = config
-    return {
-      ...(id === undefined ? {} : { id }),
-      type,
-      ok: isGood(outcome),
-      ...(reading === undefined ? {} : { timestamp: new Date(reading.at).toISOString(), values: reading.values }),
-      ...(reading === undefined || reading.rejected.length === 0 ? {} : { rejected: reading.rejected }),
-      ...(error === undefined ? {} : { kind: error.kind, error: error.message }),
-    }
-  })
+  const sensors = outcomes.map(aboutOutcome)
   return JSON.stringify({ node: node.id, sensors }, undefined, 2)
 }

@@ -1,8 +1,9 @@
 /**
- * The README's table of the configuration, made from the schema: no key and no default is written twice. Run by
- * `npm run docs`; a test holds the README to it.
+ * The README's tables of the configuration and of the requests, made from the schemas: no key and no default is written
+ * twice. Run by `npm run docs`; a test holds the README to it.
  */
 import { z } from 'zod'
+import { actions } from '../requests/index.ts'
 import { sensorTypes } from '../sensors/index.ts'
 import { configSchema } from './schema.ts'
 import { formatDuration } from './values.ts'
@@ -54,6 +55,18 @@ export function configReference(): string {
   return parts.join('\n\n')
 }
 
+/** The actions that may be asked for over MQTT, as Markdown. */
+export function requestReference(): string {
+  const lines = Object.entries(actions).map(([name, { summary, answers, args }]) => {
+    const { properties = {}, required = [] } = z.toJSONSchema(args, { io: 'input' }) as Node // its own type is wider
+    const taken = Object.entries(properties).map(([key, { description = '' }]) => {
+      return `\`${key}\`${required.includes(key) ? '' : ' (optional)'}: ${description}`
+    })
+    return [`\`${name}\``, summary, taken.join('; '), answers]
+  })
+  return table(lines, ['action', 'what it does', 'takes', 'answers'])
+}
+
 /** The types that have a deadline of their own: `; dht11: 5s`. */
 function ownTimeouts(): string {
   return Object.entries(sensorTypes)
@@ -88,7 +101,10 @@ function rows(path: string, node: Node, required = false): string[][] {
   if (inner !== undefined) {
     const below = node.items === undefined ? `${path}.` : `${path}[].`
     const needed = node.required ?? node.items?.required ?? []
-    return Object.entries(inner).flatMap(([key, child]) => rows(below + key, child, needed.includes(key)))
+    // A section that a word can stand for, which is its default.
+    const own =
+      typeof node.default === 'boolean' ? [[`\`${path}\``, node.description ?? '', `\`${node.default}\``]] : []
+    return [...own, ...Object.entries(inner).flatMap(([key, child]) => rows(below + key, child, needed.includes(key)))]
   }
   // An address is written as its datasheet does.
   const hex = typeof node.default === 'number' && node.description?.includes('0x') === true
@@ -97,11 +113,11 @@ function rows(path: string, node: Node, required = false): string[][] {
   return [[`\`${path}\``, node.description ?? '', fallback]]
 }
 
-function table(lines: readonly (readonly string[])[]): string {
+function table(lines: readonly (readonly string[])[], head = ['key', 'meaning', 'default']): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
   return [
-    '| key | meaning | default |',
-    '|---|---|---|',
+    `| ${head.join(' | ')} |`,
+    `|${'---|'.repeat(head.length)}`,
     ...lines.map((line) => `| ${line.map(cell).join(' | ')} |`),
   ].join('\n')
 }

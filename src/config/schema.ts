@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { input } from './input-schema.ts'
+import { remote } from './remote-schema.ts'
 import { type SensorConfig, sensor } from './sensor-schema.ts'
 import { size } from './size.ts'
 import {
@@ -183,6 +184,7 @@ export const configSchema = section({
   gpio: gpio.prefault({}).describe('The pins.'),
   topics: topics.prefault({}).describe('Where things are published; `{node}` stands for the node’s id.'),
   outbox: outbox.prefault({}).describe('Records on their way to the broker.'),
+  remote,
 })
 
 /** What the schema yields. */
@@ -190,6 +192,7 @@ export type ParsedConfig = z.output<typeof configSchema>
 export type MqttConfig = ParsedConfig['mqtt']
 export type OutputConfig = ParsedConfig['gpio']['outputs'][number]
 export type TopicsConfig = ParsedConfig['topics']
+export type RemoteConfig = ParsedConfig['remote']
 
 /** A loaded configuration: ids and client id filled in, `{node}` replaced in the prefixes, paths made absolute. */
 export interface Config extends Omit<ParsedConfig, 'node' | 'mqtt' | 'sensors'> {

@@ -89,7 +89,8 @@ interface Made {
 
 function topicsOf(root: ConfigNode, topics: TopicsConfig, ids: readonly unknown[]): Made[] {
   const telemetry = createTelemetry({ node: '', topics, run: '' })
-  const devices = [telemetry.status('online'), telemetry.info({}), telemetry.health({})].map(({ topic }) => topic)
+  const told = [telemetry.status('online'), telemetry.info({}), telemetry.health({}), telemetry.response({})]
+  const devices = [...told.map(({ topic }) => topic), telemetry.requestTopic]
   const sensors = sensorIds(root).flatMap(({ quantities }, sensor) => {
     const id = ids[sensor]
     const made = telemetry.sensorTopics(id === undefined ? undefined : String(id), quantities)

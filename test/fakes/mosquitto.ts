@@ -10,6 +10,8 @@ import { findTool } from './tools.ts'
 export interface Mosquitto {
   readonly port: number
   readonly url: string
+  /** All that clients subscribed to, as `client id, topic filter`. */
+  readonly subscriptions: readonly string[]
   /** Ends it as a crash would. */
   kill(): Promise<void>
   /** From now on it answers nothing, and keeps its connections. */
@@ -25,6 +27,7 @@ export async function startMosquitto(extra: readonly string[] = ['allow_anonymou
   const folder = await mkdtemp(join(tmpdir(), 'sensor-node-mosquitto-'))
   const port = await freePort()
   let child: ChildProcess | undefined
+  const subscriptions: string[] = []
 
   const start = async (lines: readonly string[]): Promise<void> => {
     const file = join(folder, 'mosquitto.conf')
@@ -33,7 +36,7 @@ export async function startMosquitto(extra: readonly string[] = ['allow_anonymou
     if (program === undefined) throw new Error('mosquitto is not installed')
     const started = spawn(program, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
     child = started
-    await running(started)
+    await running(started, subscriptions)
   }
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     const ending = child
@@ -49,6 +52,7 @@ export async function startMosquitto(extra: readonly string[] = ['allow_anonymou
   return {
     port,
     url: `mqtt://127.0.0.1:${port}`,
+    subscriptions,
     kill: () => end('SIGKILL'),
     freeze() {
       child?.kill('SIGSTOP')
@@ -64,13 +68,15 @@ export async function startMosquitto(extra: readonly string[] = ['allow_anonymou
   }
 }
 
-function running(child: ChildProcess): Promise<void> {
+function running(child: ChildProcess, subscriptions: string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const said: string[] = []
     if (child.stderr === null) return reject(new Error('mosquitto has no standard error'))
     const lines = createInterface({ input: child.stderr })
     lines.on('line', (line) => {
       if (said.length < 50) said.push(line)
+      const [, client, filter] = /^\d+: (\S+) [012] (\S+)$/.exec(line) ?? []
+      if (filter !== undefined) subscriptions.push(`${client}, ${filter}`)
       if (/mosquitto version \S+ running/.test(line)) resolve()
     })
     child.once('error', reject)

@@ -9,6 +9,8 @@ import { it } from 'vitest'
 export const CASES = {
   'any bytes on a command topic move a pin if, and only if, they are a command for it': 6000,
   'any bytes are a command or a reason why not': 20_000,
+  'any bytes are a request that can be carried out, or a reason why not': 6000,
+  'any bytes on the topic of requests get one answer, and only a right one does anything': 3000,
   'any topic is a command topic or none': 12_000,
   'any text is a duration or none': 10_000,
   'a duration that is written is read as the same': 6000,
