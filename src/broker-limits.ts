@@ -1,11 +1,14 @@
 /** What a broker takes, as its CONNACK says (MQTT 5 section 3.2.2.3), and how large a message of ours is to it. Pure. */
 import type { Message } from './telemetry.ts'
 
-export interface Limits {
-  /** Messages that may be under way. */
-  readonly receiveMaximum: number
+export interface Takes {
   readonly maximumQos: 0 | 1
   readonly retainAvailable: boolean
+}
+
+export interface Limits extends Takes {
+  /** Messages that may be under way. */
+  readonly receiveMaximum: number
   /** Bytes of a whole packet. */
   readonly maximumPacketSize: number
 }
@@ -17,13 +20,13 @@ const LARGEST_WINDOW = 100
 /** The largest packet that MQTT knows: a length of four bytes, MQTT 5 section 2.1.4. */
 const LARGEST_PACKET = 268_435_460
 
-/** From the properties of a CONNACK; MQTT 3.1.1 has none. */
-export function limitsOf(properties: Readonly<Record<string, unknown>> = {}): Limits {
+/** From the properties of a CONNACK; MQTT 3.1.1 has none. `most`: what is known otherwise. */
+export function limitsOf(properties: Readonly<Record<string, unknown>>, most: Takes): Limits {
   const { receiveMaximum, maximumQoS, retainAvailable, maximumPacketSize } = properties
   return {
     receiveMaximum: Math.min(positive(receiveMaximum) ?? DEFAULT_WINDOW, LARGEST_WINDOW),
-    maximumQos: maximumQoS === 0 ? 0 : 1,
-    retainAvailable: retainAvailable !== false,
+    maximumQos: maximumQoS === 0 ? 0 : most.maximumQos,
+    retainAvailable: retainAvailable !== false && most.retainAvailable,
     maximumPacketSize: positive(maximumPacketSize) ?? LARGEST_PACKET,
   }
 }
@@ -33,7 +36,7 @@ function positive(value: unknown): number | undefined {
 }
 
 /** The message as this broker takes it. */
-export function lowered(message: Message, { maximumQos, retainAvailable }: Limits): Message {
+export function lowered(message: Message, { maximumQos, retainAvailable }: Takes): Message {
   const qos = maximumQos === 0 ? 0 : message.qos
   const retain = message.retain && retainAvailable
   return qos === message.qos && retain === message.retain ? message : { ...message, qos, retain }

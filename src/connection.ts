@@ -6,7 +6,7 @@
  */
 import type { Duplex } from 'node:stream'
 import { type IConnackPacket, type IDisconnectPacket, MqttClient } from 'mqtt'
-import { type Limits, limitsOf, lowered, packetSize } from './broker-limits.ts'
+import { type Limits, limitsOf, lowered, packetSize, type Takes } from './broker-limits.ts'
 import { type Clock, pause } from './clock.ts'
 import type { MqttConfig } from './config/schema.ts'
 import { LATE, withDeadline } from './deadline.ts'
@@ -21,6 +21,8 @@ export interface ConnectOptions {
   readonly protocol: 4 | 5
   readonly password: () => Promise<string | undefined>
   readonly will: Message
+  /** What the broker is known not to take more than, whatever it says. */
+  readonly takes: Takes
   readonly onMessage: (message: Incoming) => void
   readonly clock: Clock
   /** The folder that stands for `/`. */
@@ -141,7 +143,7 @@ async function open(
       const code = reasonCode ?? returnCode ?? 0
       if (code !== 0) finish(refusal(code, properties?.reasonString))
     })
-    client.once('connect', ({ properties }: IConnackPacket) => resolve(limitsOf({ ...properties })))
+    client.once('connect', ({ properties }: IConnackPacket) => resolve(limitsOf({ ...properties }, options.takes)))
   })
   client.once('close', () => finish(new ConnectionError('closed', 'the broker ended the connection')))
   // What the broker sent as a code has been understood before, from its packet: these codes are the library's own.

@@ -1,8 +1,12 @@
 /**
  * How to speak to this broker: begins with all that MQTT 5 can do, and comes down to what the broker's refusals say
  * that it can. `mqtt.ts` asks before each connection and tells each failure.
+ *
+ * MQTT 3.1.1 has no word for a will that the broker can't take: it hangs up before any answer, as a broker does that is
+ * about to end, or what is none. So the answer is sought by trial, and believed only where a whole will is cut before
+ * and after a lesser one is accepted: records that are acknowledged by nobody are no small thing.
  */
-import type { Limits } from './broker-limits.ts'
+import { type Limits, lowered, type Takes } from './broker-limits.ts'
 import type { Logger } from './log.ts'
 import type { ConnectionError } from './mqtt-errors.ts'
 import type { Message } from './telemetry.ts'
@@ -14,6 +18,16 @@ const CUT_BEFORE_CONNACK = 3
 const RETAIN_NOT_SUPPORTED = 0x9a
 const QOS_NOT_SUPPORTED = 0x9b
 
+const ALL: Takes = { maximumQos: 1, retainAvailable: true }
+/** What it may take instead, as it is tried. */
+const LESS: readonly Takes[] = [
+  { maximumQos: 0, retainAvailable: true },
+  { maximumQos: 1, retainAvailable: false },
+  { maximumQos: 0, retainAvailable: false },
+]
+const NO_QOS_1 = 'the broker has no quality of service 1: the will goes at 0'
+const NO_RETAIN = 'the broker can’t retain messages: the will is not retained'
+
 export class Dialect {
   #protocol: 4 | 5
   #will: Message
@@ -22,6 +36,14 @@ export class Dialect {
   #cuts = 0
   /** MQTT 3.1.1 was not asked for by the broker, only concluded from cuts. */
   #guessed = false
+  /** For the next connection, by MQTT 3.1.1: `ALL`, unless less has been proven since the last one ended. */
+  #takes = ALL
+  /** The index in `LESS` of what is being tried, whose connection is for nothing else. */
+  #trial: number | undefined
+  /** What was accepted in a trial; true where a whole will is cut after it. */
+  #candidate: Takes | undefined
+  /** The candidate was proven before: a single cut of a whole will is enough. */
+  #proven = false
   /** The limits that were told last. */
   #told = '1 true'
 
@@ -36,7 +58,24 @@ export class Dialect {
   }
 
   get will(): Message {
-    return this.#will
+    return lowered(this.#will, this.takes)
+  }
+
+  /** What the broker takes at most, where it can't say so itself. */
+  get takes(): Takes {
+    return (this.#trial === undefined ? undefined : LESS[this.#trial]) ?? this.#takes
+  }
+
+  /** A connection was accepted. False: it was a trial, is to be ended, and the next one made at once. */
+  usable(): boolean {
+    this.#cuts = 0
+    if (this.#trial !== undefined) {
+      this.#candidate = this.takes
+      this.#trial = undefined
+      return false
+    }
+    if (this.#takes === ALL) this.#forget()
+    return true
   }
 
   /** A connection was accepted with these limits: says what will be less than it should, once. */
@@ -55,6 +94,7 @@ export class Dialect {
   /** A connection that the broker had accepted is over. A guess is only good for one: it may have been a proxy. */
   ended(): void {
     this.#cuts = 0
+    this.#takes = ALL
     if (!this.#guessed) return
     this.#guessed = false
     this.#protocol = 5
@@ -69,16 +109,51 @@ export class Dialect {
       this.#log.warn({ protocol: '3.1.1' }, 'the broker does not speak MQTT 5: going on with MQTT 3.1.1')
       return true
     }
+    if (this.#protocol === 4) return this.#lower(kind === 'closed')
     if (reasonCode === QOS_NOT_SUPPORTED && this.#will.qos > 0) {
       this.#will = { ...this.#will, qos: 0 }
-      this.#log.warn('the broker has no quality of service 1: the will goes at 0')
+      this.#log.warn(NO_QOS_1)
       return true
     }
     if (reasonCode === RETAIN_NOT_SUPPORTED && this.#will.retain) {
       this.#will = { ...this.#will, retain: false }
-      this.#log.warn('the broker can’t retain messages: the will is not retained')
+      this.#log.warn(NO_RETAIN)
       return true
     }
     return false
+  }
+
+  /** MQTT 3.1.1: a connection did not come to be, `cut` before an answer or for another reason. True: try again at once. */
+  #lower(cut: boolean): boolean {
+    if (this.#trial !== undefined) {
+      const next = this.#trial + 1
+      this.#trial = cut && next < LESS.length ? next : undefined
+      if (this.#trial === undefined) this.#cuts = 0
+      return this.#trial !== undefined
+    }
+    if (this.#takes !== ALL) {
+      // So it is not for the will.
+      if (cut) this.#forget()
+      this.#takes = ALL
+      return false
+    }
+    if (!cut) {
+      if (!this.#proven) this.#forget()
+      return false
+    }
+    if (this.#candidate !== undefined) {
+      this.#takes = this.#candidate
+      if (!this.#proven && this.#takes.maximumQos === 0) this.#log.warn(NO_QOS_1)
+      if (!this.#proven && !this.#takes.retainAvailable) this.#log.warn(NO_RETAIN)
+      this.#proven = true
+      return true
+    }
+    if (this.#cuts >= CUT_BEFORE_CONNACK) this.#trial = 0
+    return this.#trial !== undefined
+  }
+
+  #forget(): void {
+    this.#candidate = undefined
+    this.#proven = false
   }
 }

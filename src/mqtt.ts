@@ -59,6 +59,8 @@ const STABLE_MS = 10_000
 const BEAT_MS = 20_000
 /** On top of what a step may take before the loop counts as stuck. */
 const BEAT_SLACK_MS = 20_000
+/** For the end of a connection that was a trial. */
+const GOODBYE_MS = 1000
 const HEARD = 'heard'
 /** So many topics are told apart in complaints. */
 const MAX_COMPLAINTS = 256
@@ -147,9 +149,16 @@ export class Mqtt {
     let short = 0
     while (!signal.aborted) {
       let error: ConnectionError
+      let accepted = false
       const started = clock.monotonic()
       try {
         const connection = await this.#connect(signal)
+        if (!this.#dialect.usable()) {
+          await withDeadline(() => connection.end(), GOODBYE_MS, clock)
+          connection.destroy()
+          continue
+        }
+        accepted = true
         const ended = await this.#hold(connection, signal)
         if (ended === undefined) return
         error = ended
@@ -165,7 +174,7 @@ export class Mqtt {
       }
       this.#lastError = error.message
       this.#faults.happened(error, { broker: this.#options.config.url })
-      if (this.#dialect.adapt(error)) continue
+      if (!accepted && this.#dialect.adapt(error)) continue
       const delay = failures === 0 ? 0 : fullJitter(failures, RECONNECT, this.#options.random)
       log.debug({ ms: Math.round(delay) }, 'next try at the broker')
       this.#options.beat(delay + BEAT_SLACK_MS)
@@ -197,9 +206,9 @@ export class Mqtt {
   async #connect(signal: AbortSignal): Promise<Connection> {
     const { beat, clock, config, password, root, subscriptions } = this.#options
     beat(CONNECT_TIMEOUT_MS + BEAT_SLACK_MS)
-    const { protocol, will } = this.#dialect
+    const { protocol, will, takes } = this.#dialect
     const onMessage = (message: Incoming): void => deliver(message, subscriptions())
-    return connect({ config, protocol, password, will, onMessage, clock, root }, signal)
+    return connect({ config, protocol, password, will, takes, onMessage, clock, root }, signal)
   }
 
   /** Everything that a new connection needs, in one place; then until it ends. Undefined: the signal aborted. */

@@ -73,3 +73,90 @@ describe('how to speak to a broker', () => {
     expect([dialect.protocol, dialect.will]).toEqual([5, will])
   })
 })
+
+describe('how to speak to a broker of MQTT 3.1.1 that hangs up before an answer', () => {
+  interface Broker {
+    readonly maximumQos: 0 | 1
+    readonly retainAvailable: boolean
+    /** Cuts every connection. */
+    readonly none?: true
+  }
+  const FULL: Broker = { maximumQos: 1, retainAvailable: true }
+  const { log, told } = recordLog()
+  const seen = (): string[] => told('warn')
+
+  /** One connection as `mqtt.ts` makes it: `cut` (with a pause after it, or at once), `trial`, or what it is used with. */
+  const connect = (dialect: Dialect, broker: Broker): string => {
+    const { qos, retain } = dialect.will
+    const { maximumQos, retainAvailable } = dialect.takes
+    expect([qos, retain]).toEqual([maximumQos, retainAvailable])
+    if (broker.none === true || qos > broker.maximumQos || (retain && !broker.retainAvailable))
+      return dialect.adapt(cut) ? 'cut, at once' : 'cut'
+    return dialect.usable() ? `${qos} ${retain}` : 'trial'
+  }
+  const connects = (dialect: Dialect, broker: Broker, times: number): string[] =>
+    Array.from({ length: times }, () => connect(dialect, broker))
+
+  it.each([
+    { maximumQos: 0, retainAvailable: true, trials: ['trial'], used: '0 true', warnings: 1 },
+    { maximumQos: 1, retainAvailable: false, trials: ['cut, at once', 'trial'], used: '1 false', warnings: 1 },
+    {
+      maximumQos: 0,
+      retainAvailable: false,
+      trials: ['cut, at once', 'cut, at once', 'trial'],
+      used: '0 false',
+      warnings: 2,
+    },
+  ] as const)('is found by trial: %o', ({ trials, used, warnings, ...broker }) => {
+    const before = seen().length
+    const dialect = new Dialect(4, will, log)
+    expect(connects(dialect, broker, 5 + trials.length)).toEqual([
+      ...['cut', 'cut', 'cut, at once'],
+      ...trials,
+      ...['cut, at once', used],
+    ])
+    dialect.ended()
+    // A whole will is tried again at each connect: the broker may have been set up anew.
+    expect(connects(dialect, broker, 2)).toEqual(['cut, at once', used])
+    dialect.ended()
+    expect(connects(dialect, FULL, 1)).toEqual(['1 true'])
+    expect(seen().length - before).toBe(warnings)
+  })
+
+  it('is not lowered where a broker was only about to start', () => {
+    const dialect = new Dialect(4, will, log)
+    const before = seen().length
+    expect(connects(dialect, { ...FULL, none: true }, 3)).toEqual(['cut', 'cut', 'cut, at once'])
+    expect(connects(dialect, FULL, 2)).toEqual(['trial', '1 true'])
+    dialect.ended()
+    expect(connects(dialect, FULL, 1)).toEqual(['1 true'])
+    expect(seen()).toHaveLength(before)
+  })
+
+  it('is not lowered where nothing helps, and each round has its pauses', () => {
+    const dialect = new Dialect(4, will, log)
+    const round = ['cut', 'cut', 'cut, at once', 'cut, at once', 'cut, at once', 'cut']
+    expect(connects(dialect, { ...FULL, none: true }, 12)).toEqual([...round, ...round])
+    expect(connects(dialect, FULL, 1)).toEqual(['1 true'])
+  })
+
+  it('begins anew where what was proven does not hold any more', () => {
+    const dialect = new Dialect(4, will, log)
+    expect(connects(dialect, { maximumQos: 0, retainAvailable: true }, 6).at(-1)).toBe('0 true')
+    dialect.ended()
+    const other = { maximumQos: 1, retainAvailable: false } as const
+    expect(connects(dialect, other, 9)).toEqual([
+      ...['cut, at once', 'cut', 'cut, at once', 'cut, at once', 'trial', 'cut, at once', '1 false'],
+      ...['1 false', '1 false'],
+    ])
+  })
+
+  it('is not tried for a broker that is away', () => {
+    const dialect = new Dialect(4, will, log)
+    for (const error of [cut, cut, absent, cut, cut, absent]) expect(dialect.adapt(error)).toBe(false)
+    expect(dialect.will).toEqual(will)
+    expect(connects(dialect, { ...FULL, none: true }, 3).at(-1)).toBe('cut, at once')
+    expect(dialect.adapt(absent)).toBe(false) // the trial is over
+    expect(dialect.will).toEqual(will)
+  })
+})

@@ -285,6 +285,49 @@ describeWith(['mosquitto'], 'a real Mosquitto', () => {
     await agent.logged(({ msg }) => /counts as delivered when it is written/.test(String(msg)))
   })
 
+  // MQTT 3.1.1 can't say what a broker does not take: it hangs up at the will, and at each such message.
+  it.each([
+    { lines: ['max_qos 0'], delivered: 'written to the socket', told: ['no quality of service 1'] },
+    { lines: ['retain_available false'], delivered: 'acknowledged', told: ['can’t retain messages'] },
+    {
+      lines: ['max_qos 0', 'retain_available false'],
+      delivered: 'written to the socket',
+      told: ['no quality of service 1', 'can’t retain messages'],
+    },
+  ])('of MQTT 3.1.1 with $lines gets everything as it takes it, and a warning', async ({ lines, delivered, told }) => {
+    const mosquitto = await start(...lines)
+    const other = await observe(mosquitto.url, { protocolVersion: 4 })
+    cleanups.push(() => other.end())
+    const agent = link(mosquitto.url, { protocol: 4 })
+    for (let seq = 0; seq < 50; seq += 1) agent.outbox.put(record(seq))
+    agent.mqtt.publish(metric(20))
+    await other.until(on('sensors/n1/data', '{"seq":49}'), { past: true })
+    await other.until(on('sensors/n1/temperature', '20'), { past: true })
+    expect(other.seen.filter(on('sensors/n1/data'))).toHaveLength(50)
+    expect(agent.mqtt.session).toMatchObject({ version: '3.1.1', delivered })
+    const warnings = agent.lines.filter(({ level }) => level === 40).map(({ msg }) => String(msg))
+    for (const words of told) expect(warnings.filter((msg) => msg.includes(`${words}: the will`))).toHaveLength(1)
+    expect(agent.lines.filter(({ msg }) => msg === 'connected')).toHaveLength(1)
+    expect(agent.outbox.dropped).toEqual({})
+
+    // And again after a restart.
+    await mosquitto.kill()
+    await agent.connected(false)
+    await mosquitto.start()
+    const anew = await observe(mosquitto.url, { protocolVersion: 4 })
+    cleanups.push(() => anew.end())
+    await agent.connected()
+    agent.outbox.put(record(50))
+    agent.mqtt.drain()
+    await anew.until(on('sensors/n1/data', '{"seq":50}'), { past: true })
+    expect(
+      agent.lines
+        .filter(({ level }) => level === 40)
+        .map(({ msg }) => String(msg))
+        .filter((msg) => msg.includes('the will')),
+    ).toHaveLength(told.length)
+  })
+
   it('with max_inflight_messages 1 gets everything in order', async () => {
     const mosquitto = await start('max_inflight_messages 1')
     const other = await observe(mosquitto.url)
