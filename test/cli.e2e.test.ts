@@ -85,6 +85,21 @@ describe('sensor-node check', () => {
     expect([code, output]).toEqual([0, expect.stringMatching(said)])
   })
 
+  it('says where the outbox is kept, or why it is in memory only', async () => {
+    const path = await file('outbox.yaml', 'sensors: [{ type: system }]\n')
+    const here = await runToEnd(['check', path])
+    expect(here.output).toMatch(
+      /outbox +in memory only, at most 10000 records: neither outbox\.path nor \$STATE_DIRECTORY/,
+    )
+    const service = await runToEnd(['check', path], { env: { STATE_DIRECTORY: '/var/lib/sensor-node' } })
+    expect(service.output).toMatch(
+      /outbox +\/var\/lib\/sensor-node\/outbox, by \$STATE_DIRECTORY, at most 1000000 records/,
+    )
+    const own = await file('own.yaml', 'sensors: [{ type: system }]\noutbox: { path: kept, max_records: 500 }\n')
+    const named = await runToEnd(['check', own])
+    expect(named.output).toContain(`${join(folder, 'kept')}, by outbox.path, at most 500 records`)
+  })
+
   it('prints every problem with its place, reason and suggestion, and exits 78', async () => {
     const path = await file('bad.yaml', BAD)
     const { code, output } = await runToEnd(['check', path])

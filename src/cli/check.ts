@@ -7,15 +7,17 @@ import { sensorTypes } from '../sensors/index.ts'
 import { createTelemetry } from '../telemetry.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
+import { outboxPlace } from './outbox-place.ts'
 import { loadEnvHere, printWarnings } from './problems.ts'
 import { table } from './table.ts'
+import { stateFolder } from './world.ts'
 
 /** @throws ConfigError with all problems */
 export async function check(named: string | undefined): Promise<number> {
   const file = await findConfig(named)
   const { config, warnings } = await loadConfig(file, await loadEnvHere(false))
   printWarnings(file, warnings)
-  process.stdout.write(`${file} is good\n\n${describe(config)}\n`)
+  process.stdout.write(`${file} is good\n\n${describe(config, outboxPlace(config.outbox, stateFolder()))}\n`)
   return EXIT.ok
 }
 
@@ -36,8 +38,8 @@ function afterOurEnd({ backend, inputs }: Config['gpio']): string {
   return AFTER_OUR_END[counts ? 'auto with counters' : backend]
 }
 
-/** What a configuration yields, for a person. */
-export function describe(config: Config): string {
+/** What a configuration yields, for a person. `outbox`: where it is kept. */
+export function describe(config: Config, outbox: string): string {
   const telemetry = createTelemetry({ node: config.node.id, topics: config.topics, run: '' })
   const devices = ['status', 'info', 'health'].map((last) => `${config.topics.devices}/${last}`)
   const node: string[][] = [
@@ -47,6 +49,7 @@ export function describe(config: Config): string {
       `${config.mqtt.url} as ${config.mqtt.client_id}${config.mqtt.username === undefined ? '' : `, user ${config.mqtt.username}`}`,
     ],
     ['topics', devices.join('  ')],
+    ['outbox', outbox],
     ...(config.remote === undefined || config.remote.actions.length === 0
       ? []
       : [['requests', `${telemetry.requestTopic}: ${config.remote.actions.join(', ')}`]]),

@@ -22,12 +22,16 @@ export async function createWorld(config: Config, log: Logger, simulate: boolean
     simulate,
     version: packageVersion(),
     password: () => readPassword(config.mqtt),
-    // systemd gives a list with colons where a unit names several folders; ours names one.
-    stateFolder: process.env.STATE_DIRECTORY?.split(':')[0],
+    stateFolder: stateFolder(),
     runtimeFolder: process.env.RUNTIME_DIRECTORY?.split(':')[0],
     timeSynchronised: askTimedatectl,
     random: Math.random,
   }
+}
+
+/** systemd gives a list with colons where a unit names several folders; ours names one. */
+export function stateFolder(): string | undefined {
+  return process.env.STATE_DIRECTORY?.split(':')[0]
 }
 
 async function createGpio(config: Config, log: Logger, simulate: boolean): Promise<Gpio> {

@@ -44,8 +44,8 @@ describe('remote', () => {
 
   it('is told by check, with the topic', () => {
     const { config } = parseConfig(file('remote: { actions: [ping, info] }'), '/x', { env: {}, hostname: 'rpi001' })
-    expect(config && describeConfig(config)).toMatch(/requests +devices\/rpi001\/request: ping, info/)
+    expect(config && describeConfig(config, '')).toMatch(/requests +devices\/rpi001\/request: ping, info/)
     const { config: off } = parseConfig(file(''), '/x', { env: {}, hostname: 'rpi001' })
-    expect(off && describeConfig(off)).not.toContain('request')
+    expect(off && describeConfig(off, '')).not.toContain('request')
   })
 })
