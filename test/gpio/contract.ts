@@ -295,12 +295,14 @@ export function gpioContract(name: string, createBench: () => Promise<Bench>, tr
       expect([await other.read(), bench.moves(22)]).toEqual([1, [move('out', 1)]])
     })
 
-    it.runIf(orphans === 'driven')('an output that is released and opened to be kept does not move', async () => {
-      await bench.gpio.output(LINE, { initial: 1, activeLow: false })
-      await bench.gpio.release(LINE)
-      const output = await bench.gpio.output(LINE, { initial: 'keep', activeLow: true })
-      expect([await output.read(), bench.moves(LINE)]).toEqual([0, [move('out', 1)]])
-    })
+    if (orphans === 'driven') {
+      it('an output that is released and opened to be kept does not move', async () => {
+        await bench.gpio.output(LINE, { initial: 1, activeLow: false })
+        await bench.gpio.release(LINE)
+        const output = await bench.gpio.output(LINE, { initial: 'keep', activeLow: true })
+        expect([await output.read(), bench.moves(LINE)]).toEqual([0, [move('out', 1)]])
+      })
+    }
 
     it('an input that is released tells nothing more, and leaves nothing running', async () => {
       const heard = listener({ debounceMs })
