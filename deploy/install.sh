@@ -436,7 +436,7 @@ tell() {
 sensor-node runs. What you may want next:
   systemctl status $NAME             how it is
   journalctl -u $NAME -f             what it does
-  sudo nano $CONFIG    the configuration; after a change: sudo systemctl restart $NAME
+  sudo nano $CONFIG    the configuration; after a change: sudo systemctl reload $NAME
   mosquitto_sub -v -t 'sensors/#' -t 'devices/#' -t 'gpio/#'
   sudo $PROGRAM/deploy/uninstall.sh
 END

@@ -8,11 +8,15 @@ import { setMaxListeners } from 'node:events'
 import { createBirth } from './birth.ts'
 import { readBootId } from './boot.ts'
 import { aborted, type Clock } from './clock.ts'
-import type { Config, SensorConfig } from './config/schema.ts'
+import { same } from './config/changes.ts'
+import type { Loaded } from './config/load.ts'
+import { changesAnything, type Plan } from './config/plan.ts'
+import type { Config, MqttConfig, SensorConfig } from './config/schema.ts'
 import { LATE, withDeadline } from './deadline.ts'
 import type { Gpio } from './gpio/gpio.ts'
 import { createHealth } from './health.ts'
 import { readHost } from './host.ts'
+import { topicsLeftBehind } from './left-behind.ts'
 import type { Logger } from './log.ts'
 import { Mqtt } from './mqtt.ts'
 import type { ReadTime } from './outbox/record-clock.ts'
@@ -20,8 +24,8 @@ import { Parts } from './parts.ts'
 import { createPins } from './pins.ts'
 import { Readers } from './readers.ts'
 import { createRecords } from './records.ts'
+import { createReload, type Reloading } from './reload.ts'
 import { repeat } from './repeat.ts'
-import type { Reloaded } from './requests/action.ts'
 import { createRequests } from './requests.ts'
 import { createRouter } from './router.ts'
 import { sense } from './sensing.ts'
@@ -43,22 +47,30 @@ export interface World {
   readonly simulate: boolean
   /** The program's version, for the birth. */
   readonly version: string
-  /** Read at each connect. */
-  readonly password: () => Promise<string | undefined>
+  /** Read at each connect, where the configuration says. */
+  readonly password: (mqtt: MqttConfig) => Promise<string | undefined>
+  /** Reads the configuration file anew, for a reload; undefined: there is none. @throws ConfigError */
+  readonly load?: () => Promise<Loaded>
+  /** Told of each configuration that takes the place of the one before, before it does. */
+  readonly onConfig?: (config: Config) => void
   /** Where state survives a restart; undefined: nowhere. */
   readonly stateFolder: string | undefined
   /** Where state survives a restart of the service, but no boot; in memory, so written at will. undefined: nowhere. */
   readonly runtimeFolder: string | undefined
   /** Whether the system's clock was set; undefined: nobody knows, which is also the default. Never rejects. */
   readonly timeSynchronised?: () => Promise<boolean | undefined>
-  /** Loads the configuration anew, for whoever asks over MQTT; undefined: nobody can. */
-  readonly reload?: () => Promise<Reloaded>
   /** Between 0 and 1; for the jitter of reconnecting. */
   readonly random: () => number
   /** Id of this start; default: made at random. */
   readonly run?: string
-  /** Called when everything is wired; `idle` resolves when nothing waits for the broker. */
-  readonly onReady?: (agent: { idle(): Promise<void> }) => void
+  /** Called when everything is wired. */
+  readonly onReady?: (agent: Agent) => void
+}
+
+/** What others may ask of an agent that runs. */
+export interface Agent extends Pick<Reloading, 'reload'> {
+  /** Resolves when nothing waits for the broker. */
+  idle(): Promise<void>
 }
 
 /** Key of the node's own sensor; no id is empty. */
@@ -78,9 +90,11 @@ const RELEASE_DEADLINE_MS = 2000
  *
  * @throws only for a bug of ours: what fails outside is handled where it fails
  */
-export async function runAgent(config: Config, world: World, signal: AbortSignal): Promise<void> {
+export async function runAgent(first: Config, world: World, signal: AbortSignal): Promise<void> {
   const { clock, gpio, log, root, notifier, simulate, version } = world
   const run = world.run ?? newRun()
+  /** What runs; a reload replaces it. The node's id, its topics and its folders are those of the first. */
+  let config = first
   log.info({ version, node: config.node.id, run }, 'starting')
   // A loop that throws is a bug of ours: the others stop in order, and the error goes up.
   const failed = new AbortController()
@@ -152,7 +166,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
       ...common,
       what: 'sensor',
       keyOf: ({ id }) => id ?? OWN,
-      goesOn: () => true,
+      goesOn: same,
       run(part) {
         const sensor = part.config()
         return sense(
@@ -175,7 +189,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   )
   const route = createRouter({ telemetry, pins, publish, clock, clockIsRight: () => !time.unsynchronised, log })
   const birth = createBirth({
-    config,
+    config: () => config,
     telemetry,
     run,
     version,
@@ -192,7 +206,8 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   const begun = clock.monotonic()
   const requests = createRequests({
     node: {
-      ...{ id: config.node.id, run, clock, log, unsynchronised, reload: world.reload },
+      ...{ id: config.node.id, run, clock, log, unsynchronised },
+      reload: world.load && (() => reloading.reload()),
       uptimeMs: () => clock.monotonic() - begun,
       about: () => birth.about(),
       readers: () => readers.all,
@@ -223,6 +238,41 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
     root,
   })
 
+  const reloading = createReload(
+    {
+      ...{ log, clock, notifier, onBug, load: world.load },
+      current: () => config,
+      backend: () => gpio.backend,
+      apply,
+      onResult(problems) {
+        health.config(problems)
+        tell()
+      },
+      status: health.line,
+    },
+    stop,
+  )
+
+  /** Another configuration: what goes, goes first, so that its lines and chips are free for what comes. */
+  async function apply(next: Config, plan: Plan): Promise<void> {
+    const before = config
+    world.onConfig?.(next)
+    config = next
+    await Promise.all([pins.retire(next.gpio), sensors.retire(next.sensors)])
+    for (const { id } of before.sensors) {
+      if (!next.sensors.some((sensor) => sensor.id === id)) publish(telemetry.sensorStatus(id, 'offline'))
+    }
+    mqtt.forget(topicsLeftBehind(before, next, telemetry))
+    await pins.start()
+    await sensors.start(next.sensors)
+    records.apply(next.outbox)
+    requests.configure(next.remote)
+    if (changesAnything(plan, 'mqtt')) mqtt.apply(next.mqtt)
+    else mqtt.resubscribe()
+    publish(birth.message())
+    mqtt.drain()
+  }
+
   // Pins first: an output must have its level before the sensors and the broker take their time.
   await pins.open(boot)
   // Told to end, the pins must not wait for a disk.
@@ -247,7 +297,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   if (!stop.aborted) {
     log.info({ node: config.node.id, run, sensors: config.sensors.length }, 'ready')
     await notifier.ready(health.line())
-    world.onReady?.({ idle: () => mqtt.idle() })
+    world.onReady?.({ idle: () => mqtt.idle(), reload: reloading.reload })
   }
   await stopped
 
@@ -255,7 +305,7 @@ export async function runAgent(config: Config, world: World, signal: AbortSignal
   records.stopping()
   void notifier.stopping()
   await pins.exit() // first of all, whatever a driver is up to
-  const ended = (): Promise<unknown> => Promise.all([...watched, sensors.ended(), pins.ended()])
+  const ended = (): Promise<unknown> => Promise.all([...watched, sensors.ended(), pins.ended(), reloading.idle()])
   await withDeadline(ended, LOOPS_DEADLINE_MS, clock)
   const pinsKept = pins.keep()
   await mqtt.close(telemetry.status('offline'), LAST_WORDS)

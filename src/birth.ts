@@ -11,7 +11,8 @@ import type { Quantity } from './reading.ts'
 import type { Message, PinUse, Telemetry } from './telemetry.ts'
 
 export interface BirthOptions {
-  readonly config: Config
+  /** As it is now. */
+  readonly config: () => Config
   readonly telemetry: Telemetry
   readonly run: string
   readonly version: string
@@ -23,7 +24,7 @@ export interface BirthOptions {
 }
 
 export interface Birth {
-  /** What an opened sensor has. True where this is news. */
+  /** What an opened sensor has: news, or what was told of it already, which is false. */
   opened(sensor: Config['sensors'][number], quantities: readonly Quantity[]): boolean
   /** True where the message was made, and would tell another GPIO backend now. */
   outdated(): boolean
@@ -34,20 +35,14 @@ export interface Birth {
 
 /** Makes the birth of one agent, which starts now. */
 export function createBirth({ config, telemetry, run, version, simulate, gpio, clock, host }: BirthOptions): Birth {
-  const known = new Map<object, readonly Quantity[]>()
+  const known = new Map<string, readonly Quantity[]>()
   const started = new Date(clock.now()).toISOString()
-  const pins = [
-    ...config.gpio.outputs.map((pin) => aboutPin(pin, 'output', telemetry)),
-    ...config.gpio.inputs.map((pin) =>
-      pin.mode === 'counter' ? aboutCounter(pin, telemetry) : aboutPin(pin, 'input', telemetry),
-    ),
-  ]
   let toldBackend: string | undefined
   return {
     outdated: () => toldBackend !== undefined && toldBackend !== gpio.backend,
     opened(sensor, quantities) {
-      const news = String(known.get(sensor)) !== String(quantities)
-      known.set(sensor, quantities)
+      const news = String(known.get(nameOf(sensor))) !== String(quantities)
+      known.set(nameOf(sensor), quantities)
       return news
     },
     about,
@@ -58,8 +53,9 @@ export function createBirth({ config, telemetry, run, version, simulate, gpio, c
   }
 
   function about(): object {
+    const { node, sensors, gpio: pins } = config()
     return {
-      node: config.node.id,
+      node: node.id,
       version,
       ...host,
       node_js: process.version,
@@ -68,8 +64,8 @@ export function createBirth({ config, telemetry, run, version, simulate, gpio, c
       simulated: simulate,
       gpio: gpio.backend,
       ...(gpio.reason === undefined ? {} : { gpio_reason: gpio.reason }),
-      sensors: config.sensors.map((sensor) => {
-        const quantities = known.get(sensor)
+      sensors: sensors.map((sensor) => {
+        const quantities = known.get(nameOf(sensor))
         return {
           ...(sensor.id === undefined ? {} : { id: sensor.id }),
           type: sensor.type,
@@ -78,9 +74,19 @@ export function createBirth({ config, telemetry, run, version, simulate, gpio, c
           topics: telemetry.sensorTopics(sensor.id, quantities ?? []),
         }
       }),
-      pins,
+      pins: [
+        ...pins.outputs.map((pin) => aboutPin(pin, 'output', telemetry)),
+        ...pins.inputs.map((pin) =>
+          pin.mode === 'counter' ? aboutCounter(pin, telemetry) : aboutPin(pin, 'input', telemetry),
+        ),
+      ],
     }
   }
+}
+
+/** One of this id that is of another type is another sensor. */
+function nameOf({ id = '', type }: Config['sensors'][number]): string {
+  return `${id} ${type}`
 }
 
 interface NamedPin {

@@ -36,6 +36,8 @@ export interface Connection {
   publish(message: Message): Promise<void>
   /** Subscribes at QoS 2, with Retain As Published; gives the QoS that was granted. @throws ConnectionError, `refused` where the broker refuses it */
   subscribe(filter: string): Promise<number>
+  /** Resolves when the broker has acknowledged it. @throws ConnectionError as `subscribe` */
+  unsubscribe(filter: string): Promise<void>
   /** Resolves with the reason when the connection has ended, also after `end`. Never rejects. */
   readonly closed: Promise<ConnectionError>
   /** Says goodbye, so that the broker does not publish the will. */
@@ -220,6 +222,9 @@ async function open(
         client.subscribe(filter, { qos: 2, rap: true, rh: 0 }, done),
       )
       return granted?.[0]?.qos ?? 2
+    },
+    async unsubscribe(filter) {
+      await request((done) => client.unsubscribe(filter, done))
     },
     end: () =>
       new Promise((resolve) => {

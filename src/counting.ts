@@ -49,6 +49,7 @@ export async function count(options: CountingOptions, part: Part<CounterConfig>)
   const { gpio, clock, log, totals, health, onFault } = options
   const { signal } = part
   const { pin } = part.config()
+  const loop = `counter ${pin}`
   const faults = new FaultLog(log, 'counter')
   const tell = createTeller(options, part)
   const rate = new PulseRate(part.config().rate.idle, clock.monotonic())
@@ -115,13 +116,15 @@ export async function count(options: CountingOptions, part: Part<CounterConfig>)
       told = totals.of(pin)
       due += (Math.floor((now - due) / interval) + 1) * interval // ticks that were missed stay missed
     }
-    health.beat(`counter ${pin}`, LOOK_EVERY_MS + BEAT_SLACK_MS)
+    health.beat(loop, LOOK_EVERY_MS + BEAT_SLACK_MS)
     const untilDue = due - clock.monotonic()
     await pause(clock, untilDue > 0 ? Math.min(LOOK_EVERY_MS, untilDue) : LOOK_EVERY_MS, signal)
   }
   if ((await look()) && totals.of(pin) !== told) tell(rate.hz(clock.monotonic()))
   if (counter !== undefined) await gpio.release(pin)
   works()
+  health.counter(pin, undefined)
+  health.ended(loop)
 }
 
 /** Publishes what the counter stands at. */

@@ -54,20 +54,29 @@ export interface BrokerHealth {
   readonly session?: object | undefined
 }
 
+/** A file that is no configuration at all has many; the log has them all. */
+const PROBLEMS_TOLD = 20
+
 export type Health = ReturnType<typeof createHealth>
 
 /** Makes the health of one agent. `broker` is asked whenever health is told. */
 export function createHealth(clock: Clock, broker: () => BrokerHealth) {
   const started = clock.monotonic()
   const deadlines = new Map<string, number>()
-  const sensors: SensorHealth[] = []
+  const sensors = new Set<SensorHealth>()
   const pinFaults = new Map<number, string>()
   const counters = new Map<number, CounterHealth>()
+  let configProblems: readonly string[] = []
 
   return {
     /** The loop of that name is alive and will beat again within `withinMs`. */
     beat(loop: string, withinMs: number): void {
       deadlines.set(loop, clock.monotonic() + withinMs)
+    },
+
+    /** The loop of that name has come to its end, as it should: nobody waits for its beats. */
+    ended(loop: string): void {
+      deadlines.delete(loop)
     },
 
     /** Loops that have missed their own deadline. Empty: the watchdog may be fed. A broker that is away is no reason. */
@@ -76,7 +85,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
       return [...deadlines].filter(([, deadline]) => deadline < now).map(([loop]) => loop)
     },
 
-    /** Registers a sensor; the returned functions are for its loop. */
+    /** Registers a sensor; the returned functions are for its loop, which takes it away again with `gone`. */
     sensor(name: string, id: string | undefined, type: string) {
       const entry: SensorHealth = {
         name,
@@ -89,7 +98,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
         lastGood: undefined,
         error: undefined,
       }
-      sensors.push(entry)
+      sensors.add(entry)
       return {
         ok(rejected: readonly Rejection[]): void {
           entry.ok += 1
@@ -104,6 +113,9 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
         status(status: 'online' | 'offline'): void {
           entry.status = status
         },
+        gone(): void {
+          sensors.delete(entry)
+        },
       }
     },
 
@@ -112,19 +124,31 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
       else pinFaults.set(pin, fault)
     },
 
-    counter(pin: number, counter: CounterHealth): void {
-      counters.set(pin, counter)
+    /** Undefined: there is no such counter any more. */
+    counter(pin: number, counter: CounterHealth | undefined): void {
+      if (counter === undefined) counters.delete(pin)
+      else counters.set(pin, counter)
+    },
+
+    /** Why the configuration file was not taken over, a line each; none: what runs is what was loaded last. */
+    config(problems: readonly string[]): void {
+      configProblems = problems.slice(0, PROBLEMS_TOLD)
+      const more = problems.length - configProblems.length
+      if (more > 0) configProblems = [...configProblems, `and ${more} more`]
     },
 
     /** `online, 3 sensors ok, 0 queued`; what fails is named. */
     line(): string {
       const { connected, queued, outbox } = broker()
-      const ok = sensors.filter(({ status }) => status === 'online').length
-      const failing = sensors.filter(({ status }) => status === 'offline').map(({ name }) => name)
+      const all = [...sensors]
+      const ok = all.filter(({ status }) => status === 'online').length
+      const failing = all.filter(({ status }) => status === 'offline').map(({ name }) => name)
       const parts = [connected ? 'online' : 'broker away', `${ok} sensor${ok === 1 ? '' : 's'} ok`]
       if (failing.length > 0) parts.push(`failing: ${failing.join(' ')}`)
       if (pinFaults.size > 0) parts.push(`pins failing: ${[...pinFaults.keys()].join(' ')}`)
       parts.push(`${queued} queued${outbox?.error === undefined ? '' : ' in memory only'}`)
+      const [problem, ...others] = configProblems
+      if (problem !== undefined) parts.push(`config not reloaded: ${problem}${others.length > 0 ? ' …' : ''}`)
       return parts.join(', ')
     },
 
@@ -137,7 +161,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
         timestamp: new Date(clock.now()).toISOString(),
         uptime: Math.round((now - started) / 1000),
         memory: { rss, heap_used: heapUsed },
-        sensors: sensors.map(({ id, type, status, ok, failed, rejected, lastGood, error }) => ({
+        sensors: [...sensors].map(({ id, type, status, ok, failed, rejected, lastGood, error }) => ({
           ...(id === undefined ? {} : { id }),
           type,
           status,
@@ -153,6 +177,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
         reconnects,
         ...(session === undefined ? {} : { mqtt: session }),
         ...(lastError === undefined ? {} : { last_error: lastError }),
+        ...(configProblems.length === 0 ? {} : { config_error: configProblems.join('\n') }),
       }
     },
   }

@@ -39,7 +39,9 @@ const OFF_DEADLINE_MS = 1000
 
 export class Interlock {
   readonly #options: InterlockOptions
-  readonly #members: Member[] = []
+  #members: readonly Member[] = []
+  /** Those that were in it before the last change of the configuration: who comes anew gives way to them. */
+  #established: ReadonlySet<Member> = new Set()
   /** Who wants to go on and has not begun to. */
   readonly #waiting = new Map<AbortController, Member>()
   /** At most one at a time goes on. */
@@ -53,7 +55,19 @@ export class Interlock {
   }
 
   join(member: Member): void {
-    this.#members.push(member)
+    this.#members = [...this.#members, member]
+  }
+
+  /** It belongs to the group no more: whatever it waited for in it is called off. */
+  leave(member: Member, reason: Refused): void {
+    this.callOff(reason, member)
+    this.#members = this.#members.filter((other) => other !== member)
+    this.#established = new Set([...this.#established].filter((other) => other !== member))
+  }
+
+  /** From now on all members are equal: a start or a change of the configuration is over. */
+  establish(): void {
+    this.#established = new Set(this.#members)
   }
 
   get alone(): boolean {
@@ -78,7 +92,11 @@ export class Interlock {
     this.#waiting.set(controller, member)
     const turn = this.#turn.then(async () => {
       try {
-        await this.#clear(member, pauseMs, controller.signal)
+        // Once more where somebody has joined meanwhile.
+        for (let cleared: readonly Member[] = []; cleared !== this.#members; ) {
+          cleared = this.#members
+          await this.#clear(member, pauseMs, controller.signal)
+        }
       } finally {
         this.#waiting.delete(controller)
       }
@@ -88,20 +106,29 @@ export class Interlock {
     return await turn
   }
 
-  /** A member has been opened: sorts out what the start has found. */
+  /** A member has been opened, or has joined: sorts out who may be on. */
   opened(): void {
     if (this.alone) return
     const claiming = this.#members.filter(({ claims }) => claims)
     if (claiming.length > 1) {
-      const pins = claiming.map(({ pin }) => pin).join()
-      if (pins !== this.#told)
-        this.#options.log.error(
-          { interlock: this.#options.name, pins },
-          'more than one would be on at the start: all off',
-        )
-      this.#told = pins
-      for (const member of claiming) member.giveUp()
+      const newcomers = claiming.filter((member) => !this.#established.has(member))
+      const giving = newcomers.length < claiming.length && newcomers.length > 0 ? newcomers : claiming
+      this.#tell(claiming, giving)
+      for (const member of giving) member.giveUp()
     } else if (this.#members.every(({ known }) => known)) claiming[0]?.begin()
+  }
+
+  #tell(claiming: readonly Member[], giving: readonly Member[]): void {
+    const pins = claiming.map(({ pin }) => pin).join()
+    if (pins === this.#told) return
+    this.#told = pins
+    const fields = { interlock: this.#options.name, pins }
+    if (giving === claiming) this.#options.log.error(fields, 'more than one would be on at the start: all off')
+    else
+      this.#options.log.warn(
+        { ...fields, off: giving.map(({ pin }) => pin).join() },
+        'who joins an interlock gives way',
+      )
   }
 
   async #clear(member: Member, pauseMs: number, signal: AbortSignal): Promise<void> {

@@ -54,6 +54,14 @@ export class LiveView {
     this.#due.add(message.topic)
   }
 
+  /** Topics that this node speaks on no more: what they were told last is not told again. */
+  forget(topics: Iterable<string>): void {
+    for (const topic of topics) {
+      this.#latest.delete(topic)
+      this.#due.delete(topic)
+    }
+  }
+
   /** The next message to send, with what is left of its life; states before events. Not of `except`, `EVENTS` among them. */
   next(except: ReadonlySet<string> = new Set()): Message | undefined {
     for (const topic of this.#due) {

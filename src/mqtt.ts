@@ -20,10 +20,12 @@ import { deliver, type Subscription } from './subscriptions.ts'
 import { type Suspect, Suspicion } from './suspicion.ts'
 import type { Incoming, Message } from './telemetry.ts'
 
+export type LinkConfig = MqttConfig & { readonly client_id: string }
+
 export interface MqttOptions {
-  readonly config: MqttConfig & { readonly client_id: string }
+  readonly config: LinkConfig
   /** Read afresh for each connection, so that a corrected password needs no restart. */
-  readonly password: () => Promise<string | undefined>
+  readonly password: (config: MqttConfig) => Promise<string | undefined>
   readonly will: Message
   /** What is said first on each connect. */
   readonly birth: () => readonly Message[]
@@ -62,6 +64,8 @@ const BEAT_SLACK_MS = 20_000
 /** For the end of a connection that was a trial. */
 const GOODBYE_MS = 1000
 const HEARD = 'heard'
+/** For the goodbye to a broker before the next one is tried. */
+const MOVE_ACK_MS = 2000
 /** So many topics are told apart in complaints. */
 const MAX_COMPLAINTS = 256
 /** So many short connections in a row look like another client with our id. */
@@ -71,13 +75,18 @@ export class Mqtt {
   readonly #options: MqttOptions
   readonly #live: LiveView
   readonly #faults: FaultLog
-  readonly #dialect: Dialect
+  #config: LinkConfig
+  #dialect: Dialect
+  /** Aborted and replaced when the configuration changes: whatever goes on with the old one ends. */
+  #outdated = new AbortController()
   readonly #sender: Sender
   readonly #suspicion: Suspicion
   #connection: Connection | undefined
   #session: Session | undefined
   /** Filters whose SUBACK has not come. */
   readonly #subscribing = new Set<string>()
+  /** Those of this connection, answered or not. */
+  readonly #subscribed = new Map<string, Subscription>()
   /** Topics whose last message was refused, and how: told once. */
   readonly #complained = new Map<string, string>()
   #droppedLive = 0
@@ -97,6 +106,7 @@ export class Mqtt {
       onTaken: ({ topic }) => this.#complained.delete(topic),
     })
     this.#faults = new FaultLog(options.log, 'broker connection')
+    this.#config = options.config
     this.#dialect = new Dialect(options.config.protocol, options.will, options.log)
   }
 
@@ -132,6 +142,29 @@ export class Mqtt {
     this.#sender.send()
   }
 
+  /** Takes leave of the broker, and connects as this configuration says. */
+  apply(config: LinkConfig): void {
+    this.#config = config
+    this.#dialect = new Dialect(config.protocol, this.#options.will, this.#options.log)
+    this.#suspicion.forget()
+    this.#outdated.abort()
+    this.#outdated = new AbortController()
+  }
+
+  /** What is to be heard may have changed: subscribes to what is new, and no longer to what is not in it. */
+  resubscribe(): void {
+    const connection = this.#connection
+    if (connection === undefined) return
+    const wanted = new Map(this.#options.subscriptions().map((one) => [one.filter, one]))
+    for (const [filter, one] of this.#subscribed) if (!wanted.has(filter)) void this.#unsubscribe(connection, one)
+    for (const [filter, one] of wanted) if (!this.#subscribed.has(filter)) void this.#subscribe(connection, one)
+  }
+
+  /** Topics that this node speaks on no more: what they were told last is not told again. */
+  forget(topics: Iterable<string>): void {
+    this.#live.forget(topics)
+  }
+
   /** Sends what was put into the outbox, as far as the connection takes it. */
   drain(): void {
     this.#sender.send()
@@ -144,6 +177,14 @@ export class Mqtt {
 
   /** Keeps the link up until the signal aborts. The connection stays open then, for `close`. */
   async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#keepUp(AbortSignal.any([signal, this.#outdated.signal]))
+      if (!signal.aborted && this.#connection !== undefined) await this.#move(this.#connection)
+    }
+  }
+
+  /** Until the signal aborts, as `run`. */
+  async #keepUp(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options
     let failures = 0
     let short = 0
@@ -165,7 +206,7 @@ export class Mqtt {
         this.#dialect.ended()
         short = clock.monotonic() - started < STABLE_MS ? short + 1 : 0
         failures = short
-        if (short >= KICKS && error.kind === 'closed') error = kicked(this.#options.config.client_id)
+        if (short >= KICKS && error.kind === 'closed') error = kicked(this.#config.client_id)
       } catch (thrown) {
         if (calledOff(thrown, signal)) return
         error = thrown instanceof ConnectionError ? thrown : failure(thrown)
@@ -173,7 +214,7 @@ export class Mqtt {
         short = 0
       }
       this.#lastError = error.message
-      this.#faults.happened(error, { broker: this.#options.config.url })
+      this.#faults.happened(error, { broker: this.#config.url })
       if (!accepted && this.#dialect.adapt(error)) continue
       const delay = failures === 0 ? 0 : fullJitter(failures, RECONNECT, this.#options.random)
       log.debug({ ms: Math.round(delay) }, 'next try at the broker')
@@ -187,24 +228,34 @@ export class Mqtt {
    * `ackMs`, and says goodbye.
    */
   async close(last: Message, { drainMs, ackMs }: { readonly drainMs: number; readonly ackMs: number }): Promise<void> {
+    await withDeadline(() => this.idle(), drainMs, this.#options.clock)
+    if (this.#connection !== undefined) await this.#leave(this.#connection, last, ackMs)
+  }
+
+  /** Leaves the broker for the next connection; to it, the node is offline from here on. */
+  async #move(connection: Connection): Promise<void> {
+    this.#drop() // of the goodbye nobody is suspected
+    this.#options.onConnected(false)
+    this.#options.beat(MOVE_ACK_MS + BEAT_SLACK_MS)
+    await this.#leave(connection, this.#options.will, MOVE_ACK_MS)
+  }
+
+  async #leave(connection: Connection, last: Message, ackMs: number): Promise<void> {
     const { clock, log } = this.#options
-    await withDeadline(() => this.idle(), drainMs, clock)
-    const connection = this.#connection
-    if (connection === undefined) return
     const farewell = async (): Promise<void> => {
       await connection.publish(last)
       await connection.end()
     }
     const failed = await withDeadline(farewell, ackMs, clock).catch(failure)
     if (failed !== undefined) log.warn('the last message was not acknowledged in time')
-    this.#connection = undefined
-    this.#session = undefined
-    this.#sender.detach()
+    if (this.#connection === connection) this.#drop()
     connection.destroy()
   }
 
   async #connect(signal: AbortSignal): Promise<Connection> {
-    const { beat, clock, config, password, root, subscriptions } = this.#options
+    const { beat, clock, root, subscriptions } = this.#options
+    const config = this.#config
+    const password = (): Promise<string | undefined> => this.#options.password(config)
     beat(CONNECT_TIMEOUT_MS + BEAT_SLACK_MS)
     const { protocol, will, takes } = this.#dialect
     const onMessage = (message: Incoming): void => deliver(message, subscriptions())
@@ -213,10 +264,12 @@ export class Mqtt {
 
   /** Everything that a new connection needs, in one place; then until it ends. Undefined: the signal aborted. */
   async #hold(connection: Connection, signal: AbortSignal): Promise<ConnectionError | undefined> {
-    const { birth, subscriptions, outbox, log, config, clock } = this.#options
+    const { birth, subscriptions, outbox, log, clock } = this.#options
+    const config = this.#config
     const since = clock.monotonic()
     const { limits, closed } = connection
     this.#connection = connection
+    this.#subscribed.clear()
     this.#connects += 1
     void closed.then((reason) => this.#lost(connection, reason, since))
     this.#faults.ended()
@@ -238,8 +291,10 @@ export class Mqtt {
   }
 
   /** Never rejects: what the broker answers is told where people look. */
-  async #subscribe(connection: Connection, { name, filter }: Subscription): Promise<void> {
+  async #subscribe(connection: Connection, asked: Subscription): Promise<void> {
+    const { name, filter } = asked
     const { log } = this.#options
+    this.#subscribed.set(filter, asked)
     const tell = (how: string): void => {
       if (this.#connection !== connection || this.#session === undefined) return
       this.#session = { ...this.#session, [name]: how }
@@ -267,6 +322,18 @@ export class Mqtt {
     }
   }
 
+  /** Never rejects: whatever still comes is heard by nobody. */
+  async #unsubscribe(connection: Connection, { name, filter }: Subscription): Promise<void> {
+    this.#subscribed.delete(filter)
+    if (this.#session !== undefined) {
+      const { [name]: _, ...rest } = this.#session
+      this.#session = { version: this.#session.version, delivered: this.#session.delivered, ...rest }
+    }
+    await connection.unsubscribe(filter).catch((error: unknown) => {
+      this.#options.log.debug({ filter, reason: failure(error).message }, 'the subscription could not be ended')
+    })
+  }
+
   /** Waits, beating, until the connection has ended, which is the result, or the signal aborts. */
   async #untilEnd({ closed }: Connection, signal: AbortSignal): Promise<ConnectionError | undefined> {
     const { beat, clock } = this.#options
@@ -290,12 +357,17 @@ export class Mqtt {
 
   #lost(connection: Connection, reason: ConnectionError, since: number): void {
     if (this.#connection !== connection) return
-    this.#connection = undefined
-    this.#session = undefined
-    const underWay = [...[...this.#subscribing].map(subscription), ...this.#sender.detach()]
+    const underWay = [...[...this.#subscribing].map(subscription), ...this.#drop()]
     const guilty = this.#suspicion.ended(reason, underWay, since)
     if (guilty !== undefined) this.#options.log.debug({ topic: guilty.topic }, 'the broker hangs up at this')
     this.#options.onConnected(false)
+  }
+
+  /** There is no connection from now on. Gives back what was under way. */
+  #drop(): Suspect[] {
+    this.#connection = undefined
+    this.#session = undefined
+    return this.#sender.detach()
   }
 
   /** A message that will never arrive: counted, and told when it begins, for each topic. */

@@ -9,6 +9,7 @@
 import type { Clock } from './clock.ts'
 import type { Command } from './command.ts'
 import { createCommandQueue } from './command-queue.ts'
+import { same } from './config/changes.ts'
 import type { OutputConfig } from './config/schema.ts'
 import { formatDuration } from './config/values.ts'
 import { LATE, withDeadline } from './deadline.ts'
@@ -44,19 +45,23 @@ const KEEP_DEADLINE_MS = 1000
 /** A wire that may have been moved by a write that failed is brought back after this. */
 const UNDO_AFTER_MS = 1000
 const STOPPING = 'the node is stopping'
+const GONE = 'the pin is not in the configuration any more'
 const OVERTAKEN = 'called off by a later command'
 
 export class OutputPin implements Member {
   readonly pin: number
-  readonly #config: OutputConfig
+  #config: OutputConfig
   readonly #options: OutputPinOptions
-  readonly #group: Interlock
+  #group: Interlock
   readonly #faults: FaultLog
   #output: Output | undefined
   #level: Level | undefined
   /** False after a failed write, until the next good one. */
   #sure = true
   #offSince = 0
+  /** When it went on last, or was found on; for a limit that is set while it is on. */
+  #onSince: number | undefined
+  #switched: number | undefined
   /** Commands of this pin: one at a time, in order, and no more than so many. */
   readonly #inTurn = createCommandQueue()
   /** Tail of the reads and writes of the line. */
@@ -75,6 +80,8 @@ export class OutputPin implements Member {
   /** What a command that was called off by a later one would have left: a toggle counts from there. */
   #expected: Level | undefined
   #ended = false
+  /** Its line is not wanted any more. */
+  #gone = false
 
   constructor(config: OutputConfig, group: Interlock, options: OutputPinOptions) {
     this.pin = config.pin
@@ -116,6 +123,50 @@ export class OutputPin implements Member {
     })
   }
 
+  /**
+   * Goes on with another configuration of the same line. The wire does not move, unless a limit is new, and over; what
+   * is under way goes on. `joins`: the group that it belongs to from now on, which is to be told when the pin is `idle`.
+   */
+  apply(config: OutputConfig, joins: Interlock): void {
+    const before = this.#config
+    const { times, last } = this.#options
+    this.#config = config
+    if (joins !== this.#group) {
+      this.#group.leave(this, new Refused('called off: its interlock has changed'))
+      this.#group = joins
+      joins.join(this)
+    }
+    const kept = { ...times.of(this.pin) }
+    if (before.min_interval === undefined && this.#switched !== undefined) kept.switched ??= this.#switched
+    if (before.initial !== 'last' && config.initial === 'last') kept.last = last.of(this.pin)
+    const on = this.#level === 1 || !this.#sure
+    if (before.max_on === undefined && on) kept.onSince = this.#onSince
+    if (config.max_on === undefined) kept.onSince = undefined
+    void times.keep(this.pin, kept)
+    if (before.max_on !== config.max_on) {
+      this.#maxOn.abort()
+      if (on) this.#limit()
+    }
+    if (!same(before.on_disconnect, config.on_disconnect)) this.connected(times.away)
+  }
+
+  /** Resolves when nothing is under way on the line. */
+  async idle(): Promise<void> {
+    await this.#onLine(async () => {})
+  }
+
+  /** Gives the line back as it is. Resolves when it is free, or the driver hangs; never throws. */
+  async release(): Promise<void> {
+    const { gpio, clock, log, onFault } = this.#options
+    this.#ended = true
+    this.#gone = true
+    this.#callOff(new Refused(GONE))
+    this.#group.leave(this, new Refused(GONE))
+    const done = await withDeadline(() => this.#onLine(() => gpio.release(this.pin)), EXIT_DEADLINE_MS, clock)
+    if (done === LATE) log.error({ pin: this.pin, ms: EXIT_DEADLINE_MS }, 'output was not let go of in time')
+    onFault(this.pin, undefined)
+  }
+
   /** Since when the broker is away, monotonic ms; undefined: it is there. */
   connected(away: number | undefined): void {
     this.#disconnect.abort()
@@ -130,8 +181,7 @@ export class OutputPin implements Member {
     const { pin } = this
     const { clock, log } = this.#options
     this.#ended = true
-    for (const timer of [this.#pulse, this.#disconnect, this.#maxOn, this.#undo]) timer.abort()
-    this.#group.callOff(new Refused(STOPPING))
+    this.#callOff(new Refused(STOPPING))
     const waiting = new AbortController()
     const done = await withDeadline(() => this.#leave(waiting), EXIT_DEADLINE_MS, clock).catch((error: unknown) => {
       log.error({ pin, reason: messageOf(error) }, 'output did not reach its exit level')
@@ -139,6 +189,12 @@ export class OutputPin implements Member {
     if (done !== LATE) return
     waiting.abort(new Refused(STOPPING))
     log.error({ pin, ms: EXIT_DEADLINE_MS }, 'output did not reach its exit level in time')
+  }
+
+  /** Whatever is to happen later. */
+  #callOff(reason: Refused): void {
+    for (const timer of [this.#pulse, this.#disconnect, this.#maxOn, this.#undo]) timer.abort()
+    this.#group.callOff(reason, this)
   }
 
   get known(): boolean {
@@ -258,7 +314,12 @@ export class OutputPin implements Member {
 
   /** Does `work`, which switches on, in the line's queue, when the interlock lets it. */
   #goOn(controller: AbortController, work: () => Promise<void>): Promise<void> {
-    return this.#group.goOn(this, this.#config.interlock_pause, controller, () => this.#onLine(work))
+    const group = this.#group
+    const inGroup = (): Promise<void> => {
+      if (group !== this.#group) throw new Refused('called off: its interlock has changed')
+      return work()
+    }
+    return group.goOn(this, this.#config.interlock_pause, controller, () => this.#onLine(inGroup))
   }
 
   /** Takes the exit level. `keep` keeps what was ordered to stay: a pulse that the end cut short is over. */
@@ -295,9 +356,14 @@ export class OutputPin implements Member {
     const initial = start.level === 1 && !this.#group.alone ? 'keep' : start.level
     try {
       this.#output ??= await gpio.output(pin, { initial, activeLow })
+      if (this.#gone) {
+        await gpio.release(pin) // nobody waited for it any more
+        return true
+      }
       // A level that we gave was read back by the backend; one that was kept is not known here.
       const level = initial === 'keep' || this.#ended ? await this.#output.read() : initial
       this.#offSince = clock.monotonic()
+      this.#onSince = start.onSince ?? clock.monotonic()
       const pulse = start.pulse?.level === level ? undefined : start.pulse
       const onSince = level === 1 ? start.onSince : undefined
       // In one step: a process that is killed here must not leave less than it found.
@@ -363,9 +429,11 @@ export class OutputPin implements Member {
     this.#sure = true
     this.#undo.abort()
     this.#options.onState(pin, level)
+    if (moved) this.#switched = clock.monotonic()
     const counted = moved && this.#config.min_interval !== undefined ? { switched: clock.monotonic() } : {}
     const old = { ...times.of(pin), ...counted }
     if (level === 1) {
+      if (moved) this.#onSince = clock.monotonic()
       void times.keep(pin, old)
       if (before !== 1) this.#limit()
       return

@@ -45,8 +45,7 @@ export interface OutputTimesOptions {
 export class OutputTimes {
   readonly #file: StateFile<z.output<typeof contents>> | undefined
   readonly #log: Logger
-  /** Outputs that begin off whatever was need nothing kept, unless their switches are counted. */
-  readonly #kept: ReadonlySet<number>
+  #kept: ReadonlySet<number>
   readonly #pins = new Map<number, PinTimes>()
   #boot = ''
   #away: number | undefined
@@ -57,20 +56,14 @@ export class OutputTimes {
     if (folder !== undefined)
       this.#file = new StateFile({ file: join(folder, 'outputs.json'), contents, what, without, log })
     this.#log = log
-    this.#kept = new Set(
-      outputs.filter((pin) => pin.initial !== 'off' || pin.min_interval !== undefined).map(({ pin }) => pin),
-    )
+    this.#kept = keptOf(outputs)
   }
 
   /** Reads what an earlier process left. `boot`: undefined where it is not known, which is like none that was. */
   async load(boot: string | undefined): Promise<void> {
     this.#boot = boot ?? randomUUID()
     if (this.#kept.size === 0) return
-    if (this.#file === undefined) {
-      const reason = 'there is no runtime folder ($RUNTIME_DIRECTORY)'
-      this.#log.warn({ reason }, '"for", max_on, on_disconnect and min_interval don’t outlive this process')
-      return
-    }
+    if (this.#file === undefined) return this.#warn()
     const left = await this.#file.load()
     if (left === undefined) return
     const same = left.boot === this.#boot
@@ -78,6 +71,14 @@ export class OutputTimes {
     for (const [pin, times] of Object.entries(left.pins)) {
       if (this.#kept.has(Number(pin))) this.#pins.set(Number(pin), same ? times : afterBoot(times))
     }
+  }
+
+  /** From now on these are the outputs; what those that need it owe already is kept, too. */
+  keepThose(outputs: readonly OutputConfig[]): void {
+    const before = this.#kept
+    this.#kept = keptOf(outputs)
+    if (this.#file === undefined && before.size === 0 && this.#kept.size > 0) this.#warn()
+    if ([...this.#kept].some((pin) => !before.has(pin))) void this.#save()
   }
 
   of(pin: number): PinTimes {
@@ -106,6 +107,11 @@ export class OutputTimes {
     await this.#file?.flush()
   }
 
+  #warn(): void {
+    const reason = 'there is no runtime folder ($RUNTIME_DIRECTORY)'
+    this.#log.warn({ reason }, '"for", max_on, on_disconnect and min_interval don’t outlive this process')
+  }
+
   async #save(): Promise<void> {
     if (this.#kept.size === 0) return
     await this.#file?.save(() => ({
@@ -114,6 +120,11 @@ export class OutputTimes {
       pins: Object.fromEntries([...this.#pins].filter(([pin]) => this.#kept.has(pin))),
     }))
   }
+}
+
+/** Outputs that begin off whatever was need nothing kept, unless their switches are counted. */
+function keptOf(outputs: readonly OutputConfig[]): ReadonlySet<number> {
+  return new Set(outputs.filter((pin) => pin.initial !== 'off' || pin.min_interval !== undefined).map(({ pin }) => pin))
 }
 
 /** A limit on being on is over after a boot; the rest has no meaning then. */

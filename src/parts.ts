@@ -35,6 +35,8 @@ export interface PartsOptions<C> {
 interface Running<C> {
   config: C
   readonly own: AbortController
+  /** Its end or that of all. Kept here, as those that it is made of do not hold it. */
+  readonly signal: AbortSignal
   readonly started: Promise<void>
   readonly done: Promise<void>
 }
@@ -113,7 +115,7 @@ export class Parts<C> {
       }
     }
     // In this order, as the loop may ask for its configuration at once.
-    const running: Running<C> = { config, own, started, done: Promise.resolve().then(loop) }
+    const running: Running<C> = { config, own, signal, started, done: Promise.resolve().then(loop) }
     this.#running.set(keyOf(config), running)
     return running
   }

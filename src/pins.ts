@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { type Clock, calledOff } from './clock.ts'
+import { same } from './config/changes.ts'
 import type { Config, CounterConfig, InputConfig, StateInputConfig } from './config/schema.ts'
 import { count } from './counting.ts'
 import { LATE, withDeadline } from './deadline.ts'
@@ -49,7 +50,7 @@ const PINS_DEADLINE_MS = 10_000
 /** @param signal ends the inputs and counters; outputs are driven on until `exit` */
 export function createPins(options: PinsOptions, signal: AbortSignal) {
   const { gpio, clock, log, telemetry, health, publish, onBug } = options
-  const { config } = options
+  let { config } = options
   const { stateFolder, runtimeFolder } = options.simulate
     ? { stateFolder: undefined, runtimeFolder: undefined }
     : options
@@ -73,7 +74,7 @@ export function createPins(options: PinsOptions, signal: AbortSignal) {
       ...common,
       what: 'input',
       keyOf: ({ pin }) => pin,
-      goesOn: () => true,
+      goesOn: ({ name: _, ...running }, { name: __, ...next }) => same(running, next),
       run: (part) => watchInput({ ...common, onState }, part),
     },
     signal,
@@ -83,7 +84,7 @@ export function createPins(options: PinsOptions, signal: AbortSignal) {
       ...common,
       what: 'counter',
       keyOf: ({ pin }) => pin,
-      goesOn: () => true,
+      goesOn: (running, next) => same(lineOf(running), lineOf(next)),
       run: (part) => {
         const sequence = (): number => options.sequence(`pin ${part.config().pin}`)
         return count({ ...options, ...common, totals, sequence }, part)
@@ -98,12 +99,19 @@ export function createPins(options: PinsOptions, signal: AbortSignal) {
     if (opened === LATE) log.warn(`the ${what} take long to open: going on without`)
   }
 
+  let totalsLoaded = options.simulate // simulated pulses are nobody's total
+  const loadTotals = async (): Promise<void> => {
+    if (totalsLoaded || !config.inputs.some(isCounter)) return
+    totalsLoaded = true
+    await totals.load()
+  }
+
   return {
     /** Opens outputs and inputs. `boot`: its id, as far as it is known. Resolves when they are open, or take too long. */
     async open(boot: string | undefined): Promise<void> {
       await last.load()
       await times.load(boot)
-      if (!options.simulate && config.inputs.some(isCounter)) await totals.load()
+      await loadTotals()
       await openSoon('outputs', () => outputs.open(signal))
       await openSoon('inputs', () => inputs.start(config.inputs.filter(isState)))
       outputs.connected(false)
@@ -111,6 +119,27 @@ export function createPins(options: PinsOptions, signal: AbortSignal) {
 
     /** Starts the counters. */
     count(): void {
+      void counters.start(config.inputs.filter(isCounter))
+    },
+
+    /**
+     * First half of a new configuration: what it lacks is ended and given back, what it has otherwise is told, or given
+     * back to be opened anew. What it has as it was is not touched.
+     */
+    async retire(next: PinsConfig): Promise<void> {
+      config = next
+      await Promise.all([
+        outputs.retire(next.outputs),
+        inputs.retire(next.inputs.filter(isState)),
+        counters.retire(next.inputs.filter(isCounter)),
+      ])
+    },
+
+    /** Second half: opens what is not open yet. Resolves when it is, or takes too long. */
+    async start(): Promise<void> {
+      await loadTotals()
+      await openSoon('outputs', () => outputs.open(signal))
+      await openSoon('inputs', () => inputs.start(config.inputs.filter(isState)))
       void counters.start(config.inputs.filter(isCounter))
     },
 
@@ -138,6 +167,11 @@ export function createPins(options: PinsOptions, signal: AbortSignal) {
       await Promise.all([totals.close(), last.flush(), times.flush()])
     },
   }
+}
+
+/** What of a counter its line is set up by. The rest it takes in its stride. */
+function lineOf({ active_low, debounce, pull, edge }: CounterConfig): object {
+  return { active_low, debounce, pull, edge }
 }
 
 function isState(input: InputConfig): input is StateInputConfig {

@@ -34,22 +34,35 @@ export function outboxPath(config: Config['outbox'], stateFolder: string | undef
 }
 
 export function createRecords(options: RecordsOptions) {
-  const { config, telemetry, clock, log, onReadable, onChange } = options
+  const { telemetry, clock, log, onReadable, onChange } = options
+  let { config } = options
   const path = outboxPath(config, options.stateFolder)
   const id = options.boot?.replaceAll('-', '') ?? ''
   // Without a boot id the monotonic clock means something in this process only.
   const boot = /^[0-9a-f]{32}$/.test(id) ? id : randomBytes(16).toString('hex')
   const times = new RecordClock({ clock, boot, correct: telemetry.corrected })
   const outbox = new Outbox({
-    maxRecords: config.max_records,
-    maxBytes: config.max_bytes,
-    maxAgeMs: config.max_age,
+    get maxRecords() {
+      return config.max_records
+    },
+    get maxBytes() {
+      return config.max_bytes
+    },
+    get maxAgeMs() {
+      return config.max_age
+    },
     times,
     onOverflow: () => log.warn({ records: outbox.depth }, 'the outbox is full: dropping the oldest records'),
   })
   const disk = path === undefined ? undefined : createDisk({ path, clock, log })
   const keeper =
-    disk && new OutboxKeeper({ outbox, times, disk, syncMs: config.sync, clock, log, onReadable, onChange })
+    disk &&
+    new OutboxKeeper({
+      ...{ outbox, times, disk, clock, log, onReadable, onChange },
+      get syncMs() {
+        return config.sync
+      },
+    })
 
   return {
     outbox,
@@ -62,6 +75,11 @@ export function createRecords(options: RecordsOptions) {
       }
       await keeper.start(signal)
       if (outbox.depth > 0) log.info({ path, records: outbox.depth }, 'an earlier run left records: they go first')
+    },
+
+    /** Other limits; the folder stays what it was. They are kept to from the next record on. */
+    apply(next: Config['outbox']): void {
+      config = next
     },
 
     /** `read`: when; default: now. */

@@ -67,6 +67,7 @@ export async function sense(options: SensingOptions, part: Part<SensorConfig>): 
   const config = part.config()
   const { type, name, timeoutMs, filters } = prepare(config, options.simulate)
   const state = health.sensor(name, config.id, config.type)
+  const loop = config.id === undefined ? `own sensor ${name}` : `sensor ${name}`
   const tellRejected = createRejectionLog(log, name)
   const demand = new Demand()
   const leave = options.readers.add({
@@ -112,11 +113,13 @@ export async function sense(options: SensingOptions, part: Part<SensorConfig>): 
         log.info({ sensor: name, status }, 'sensor status')
         options.onChange()
       },
-      beat: (withinMs) => health.beat(config.id === undefined ? `own sensor ${name}` : `sensor ${name}`, withinMs),
+      beat: (withinMs) => health.beat(loop, withinMs),
       demand,
     },
     part.signal,
   ).finally(leave)
+  health.ended(loop)
+  state.gone()
 }
 
 /** The filters of each quantity: the config's, and the sensor type's range and rounding where the config is silent. */

@@ -51,6 +51,14 @@ export class Suspicion {
     return this.#hangUps >= CAREFUL_AFTER
   }
 
+  /** Another broker, or another way to it: what the last one did tells nothing. */
+  forget(): void {
+    this.#hangUps = 0
+    this.#accused = undefined
+    this.#taken.clear()
+    this.#guilty.clear()
+  }
+
   /** The broker has taken it. */
   cleared({ topic, bytes }: Suspect): void {
     this.#taken.set(topic, Math.max(bytes, this.#taken.get(topic) ?? 0))

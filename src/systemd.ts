@@ -17,6 +17,8 @@ import type { Logger } from './log.ts'
 export interface Notifier {
   /** The start is complete; `status` is one line for people. */
   ready(status: string): Promise<void>
+  /** A reload has begun; `ready` is its end. */
+  reloading(): Promise<void>
   /** One line for people. A newer one takes the place of one that still waits; what is shown already costs nothing. */
   status(text: string): Promise<void>
   /** The end has begun: what still waits is dropped, later messages are not sent. */
@@ -77,8 +79,8 @@ export function createNotifier({ env, pid, clock, log }: NotifierOptions): Notif
   }
 
   // As variables, because the options --stopping and --reloading came with systemd 253.
-  async function viaCommand(variable: string, signal: AbortSignal): Promise<void> {
-    await run('systemd-notify', [`--pid=${pid}`, variable], { signal, killSignal: 'SIGKILL' })
+  async function viaCommand(signal: AbortSignal, ...variables: readonly string[]): Promise<void> {
+    await run('systemd-notify', [`--pid=${pid}`, ...variables], { signal, killSignal: 'SIGKILL' })
   }
 
   async function attempt(way: Way, send: (signal: AbortSignal) => Promise<void>): Promise<void> {
@@ -108,6 +110,13 @@ export function createNotifier({ env, pid, clock, log }: NotifierOptions): Notif
   return {
     ready: (status) => enqueue('package', () => viaPackage({ ready: true, status: oneLine(status) })),
 
+    reloading: () =>
+      enqueue('command', (signal) => {
+        // sd_notify(3): CLOCK_MONOTONIC, when the message is made. Wanted since systemd 253, ignored before.
+        const microseconds = Math.floor(clock.monotonic() * 1000)
+        return viaCommand(signal, 'RELOADING=1', `MONOTONIC_USEC=${microseconds}`)
+      }),
+
     status(text) {
       if (waiting !== undefined) {
         waiting.text = text
@@ -124,7 +133,7 @@ export function createNotifier({ env, pid, clock, log }: NotifierOptions): Notif
     },
 
     watchdog() {
-      feeding ??= enqueue('command', (signal) => viaCommand('WATCHDOG=1', signal)).finally(() => {
+      feeding ??= enqueue('command', (signal) => viaCommand(signal, 'WATCHDOG=1')).finally(() => {
         feeding = undefined
       })
       return feeding
@@ -132,7 +141,7 @@ export function createNotifier({ env, pid, clock, log }: NotifierOptions): Notif
 
     stopping() {
       ended = true
-      stopping ??= tail.then(() => attempt('command', (signal) => viaCommand('STOPPING=1', signal)))
+      stopping ??= tail.then(() => attempt('command', (signal) => viaCommand(signal, 'STOPPING=1')))
       return stopping
     },
 
@@ -144,6 +153,7 @@ const done = Promise.resolve()
 
 const nobodyListens: Notifier = {
   ready: () => done,
+  reloading: () => done,
   status: () => done,
   stopping: () => done,
   watchdog: () => done,

@@ -12,7 +12,7 @@ function setUp(keys = 'mode: state') {
   const gpio: { backend: string; reason?: string } = { backend: 'auto' }
   const host = { host: 'h', kernel: '6.12' }
   const birth = createBirth({
-    config,
+    config: () => config,
     telemetry,
     run: 'r',
     version: '1',

@@ -46,6 +46,15 @@ describe('stuck', () => {
     expect(health.stuck()).toEqual([])
   })
 
+  it('is not a loop that has ended as it should', async () => {
+    const { clock, health } = bench()
+    health.beat('a', SECOND)
+    health.beat('b', SECOND)
+    health.ended('a')
+    await clock.advance(2 * SECOND)
+    expect(health.stuck()).toEqual(['b'])
+  })
+
   it('is not a matter of the broker', () => {
     const { broker, health } = bench()
     health.beat('a', SECOND)
@@ -92,7 +101,41 @@ describe('the status line', () => {
   })
 })
 
+describe('a configuration that was not taken over', () => {
+  it('is in the status line by its first problem, and in the report whole, until one is', () => {
+    const { health } = bench()
+    health.config(['c.yaml:1:1: a: unknown key'])
+    expect(health.line()).toBe('online, 0 sensors ok, 0 queued, config not reloaded: c.yaml:1:1: a: unknown key')
+    health.config(['c.yaml:1:1: a: unknown key', 'c.yaml:2:1: b: unknown key'])
+    expect(health.line()).toMatch(/config not reloaded: c.yaml:1:1: a: unknown key …$/)
+    expect(health.report()).toMatchObject({ config_error: 'c.yaml:1:1: a: unknown key\nc.yaml:2:1: b: unknown key' })
+    health.config([])
+    expect([health.line(), health.report()]).toEqual([
+      'online, 0 sensors ok, 0 queued',
+      expect.not.objectContaining({ config_error: expect.anything() }),
+    ])
+  })
+
+  it('with a thousand problems is told by twenty and their number', () => {
+    const { health } = bench()
+    health.config(Array.from({ length: 1000 }, (_, index) => `problem ${index}`))
+    const { config_error: error } = health.report() as { config_error: string } // as made above
+    expect([error.split('\n').length, error.split('\n').at(-1)]).toEqual([21, 'and 980 more'])
+  })
+})
+
 describe('the report', () => {
+  it('has no sensor and no counter that is gone', () => {
+    const { health } = bench()
+    const attic = health.sensor('attic', 'attic', 'dht11')
+    health.sensor('board', 'board', 'system')
+    health.counter(5, { pulses: 7, unseen: 0, outages: 0 })
+    attic.gone()
+    health.counter(5, undefined)
+    expect(health.report()).toMatchObject({ sensors: [{ id: 'board' }] })
+    expect(health.report()).not.toHaveProperty('counters')
+  })
+
   it('tells time, memory, sensors, pins and the way to the broker', async () => {
     const { clock, broker, health } = bench()
     const attic = health.sensor('attic', 'attic', 'dht11')

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { StateInputConfig } from '../src/config/schema.ts'
 import { GpioError } from '../src/errors.ts'
+import type { Gpio, InputOptions as GpioInputOptions } from '../src/gpio/gpio.ts'
 import { createMockGpio, type MockBoard } from '../src/gpio/mock.ts'
 import { type InputOptions, watchInput } from '../src/inputs.ts'
 import { FakeClock, settled } from './fakes/fake-clock.ts'
@@ -146,6 +147,35 @@ describe('an input', () => {
     expect(faults.at(-1)).toEqual([PIN, undefined])
     expect(states.at(-1)).toBe('27=0')
     await end()
+  })
+
+  it('that opens only after its end is given back', async () => {
+    const clock = new FakeClock()
+    const { log } = recordLog()
+    const board = createMockGpio({ clock, log })
+    let late = (): void => {}
+    const gate = new Promise<void>((resolve) => {
+      late = resolve
+    })
+    const gpio: Gpio = Object.assign(Object.create(board), {
+      async input(line: number, options: GpioInputOptions) {
+        await gate
+        return await board.input(line, options)
+      },
+      release: (line: number) => board.release(line),
+    })
+    const states: number[] = []
+    const controller = new AbortController()
+    const options = { gpio, clock, log, onState: (pin: number) => states.push(pin), onFault: () => {} }
+    const config = { pin: PIN, mode: 'state', active_low: false, debounce: 20 } as const
+    const watching = watchInput(options, partOf<StateInputConfig>(config, controller.signal))
+    await settled()
+    controller.abort()
+    await watching // a driver that hangs does not hold it up
+    late()
+    await settled()
+    board.hold(PIN, 'somebody else')()
+    expect([states, clock.sleeping]).toEqual([[], 0])
   })
 
   it('leaves no timer behind', async () => {

@@ -34,6 +34,17 @@ describe('the live view', () => {
     expect(live.next()).toBeUndefined()
   })
 
+  it('forgets what nobody speaks on any more: it is not sent, neither now nor on the next connection', () => {
+    const live = new LiveView(new FakeClock())
+    for (const topic of ['a', 'b', 'c']) live.put(state(topic, '1'))
+    live.forget(['a', 'b', 'nobody'])
+    expect(brief(takeAll(live))).toEqual(['c 1'])
+    live.resendAll()
+    expect(brief(takeAll(live))).toEqual(['c 1'])
+    live.put(state('a', '2'))
+    expect(brief(takeAll(live))).toEqual(['a 2'])
+  })
+
   it('sends a value again that is put again, even the same', () => {
     const live = new LiveView(new FakeClock())
     live.put(state('a', '1'))

@@ -53,6 +53,66 @@ describeWith(['mosquitto'], 'the link to a real Mosquitto', () => {
     })
   })
 
+  it('with another configuration takes leave with "offline", and goes on at the other broker with all that waits', async () => {
+    const [here, there] = [await broker(), await broker()]
+    const agent = link(here.mosquitto.url)
+    await agent.connected()
+    agent.mqtt.publish(metric(21.5))
+    agent.outbox.put(record(0))
+    agent.mqtt.drain()
+    await agent.mqtt.idle()
+    const [old, now] = [await here.observer(), await there.observer()]
+    agent.mqtt.apply({ ...agent.config, url: there.mosquitto.url })
+    await agent.connected(false)
+    agent.outbox.put(record(1))
+    agent.mqtt.drain()
+    await now.until(on('devices/n1/status', 'online'), { past: true })
+    await now.until(on('sensors/n1/temperature', '21.5'), { past: true })
+    expect(JSON.parse((await now.until(on('sensors/n1/data'), { past: true })).payload).seq).toBe(1)
+    expect((await old.until(on('devices/n1/status', 'offline'), { past: true })).payload).toBe('offline')
+    await now.publish('gpio/17/command', 'on')
+    await now.publish('end', '')
+    await now.until(on('end'), { past: true })
+    expect([agent.received.map(({ payload }) => payload), agent.mqtt.lastError]).toEqual([['on'], undefined])
+  })
+
+  it('with another configuration stops trying the old one at once, also between two tries', async () => {
+    const { mosquitto, observer } = await broker()
+    const other = await observer()
+    const agent = link(`mqtt://127.0.0.1:${await freePort()}`)
+    await agent.logged(reason(/nothing listens/))
+    agent.mqtt.apply({ ...agent.config, url: mosquitto.url })
+    await other.until(on('devices/n1/status', 'online'), { past: true })
+  })
+
+  it('listens for as long as something is to be heard, on one connection', async () => {
+    const { mosquitto, observer } = await broker()
+    const other = await observer()
+    let listening = false
+    const agent = link(mosquitto.url, { listens: () => listening })
+    await other.until(on('devices/n1/status', 'online'), { past: true })
+    const say = async (payload: string): Promise<void> => {
+      await other.publish('gpio/17/command', payload)
+      await other.publish('end', payload)
+      await other.until(on('end', payload), { past: true })
+    }
+    const told = async (claim: () => boolean): Promise<void> => {
+      while (!claim()) await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    await say('before')
+    listening = true
+    agent.mqtt.resubscribe()
+    agent.mqtt.resubscribe()
+    await told(() => agent.mqtt.session?.commands === 'heard')
+    await say('while')
+    listening = false
+    agent.mqtt.resubscribe()
+    expect(agent.mqtt.session).toEqual({ version: '5', delivered: 'acknowledged' })
+    await say('after')
+    expect(agent.received.map(({ payload }) => payload)).toEqual(['while'])
+    expect(other.seen.filter(on('devices/n1/status')).map(({ payload }) => payload)).toEqual(['online'])
+  })
+
   it('gives a metric an expiry, and a record none', async () => {
     const { mosquitto, observer } = await broker()
     const other = await observer()

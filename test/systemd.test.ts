@@ -140,6 +140,21 @@ describe('what is sent', () => {
     await stopped
   })
 
+  it('a reload goes out with the time of its beginning, in one message, as systemd 253 and later want it', async () => {
+    const { notifier, clock } = start()
+    await clock.advance(1234.5678)
+    const told = notifier.reloading()
+    const begun = await systemd.next()
+    expect(begun.args).toEqual([`--pid=${PID}`, 'RELOADING=1', 'MONOTONIC_USEC=1234567'])
+    begun.end()
+    await told
+    const ready = notifier.ready('online')
+    const call = await systemd.next()
+    expect(call.args).toEqual(['--ready', `--pid=${PID}`, '--status=online'])
+    call.end()
+    await ready
+  })
+
   it('line breaks in a status can not begin another variable', async () => {
     const { notifier } = start()
     const sent = notifier.status('bus failed\r\nMAINPID=1\n\0end\n')

@@ -1,6 +1,6 @@
 /** `sensor-node run`: the agent, until a signal. */
-import { runAgent } from '../agent.ts'
-import { loadConfig } from '../config/load.ts'
+import { type Agent, runAgent } from '../agent.ts'
+import { type Loaded, loadConfig } from '../config/load.ts'
 import { ConfigError, formatProblem, messageOf } from '../errors.ts'
 import { createLog, type LogLevel } from '../log.ts'
 import { EXIT } from './exit-code.ts'
@@ -19,7 +19,14 @@ export interface RunFlags {
 /** @throws ConfigError with all problems */
 export async function run(flags: RunFlags): Promise<number> {
   const log = await createLog(flags.logLevel, process.stdout.isTTY)
-  const signal = untilSignal((name) => log.info({ signal: name }, 'told to stop'))
+  let agent: Agent | undefined
+  let hungUp = false
+  const onHangUp = (): void => {
+    hungUp = agent === undefined // it comes back to that as soon as it can
+    void agent?.reload()
+  }
+  const service = (process.env.NOTIFY_SOCKET ?? '') !== ''
+  const signal = untilSignal((name) => log.info({ signal: name }, 'told to stop'), service ? onHangUp : undefined)
   const failed = new AbortController()
   // What nobody caught is a bug; the pins still go to their exit levels and the broker still hears `offline`.
   process.on('uncaughtException', (error) => {
@@ -30,9 +37,14 @@ export async function run(flags: RunFlags): Promise<number> {
     const file = await findConfig(flags.config)
     log.info({ file }, 'configuration')
     const simulate = flags.simulate ?? false
-    const { config, warnings } = await loadConfig(file, await loadEnvHere(simulate))
+    const load = async (): Promise<Loaded> => loadConfig(file, await loadEnvHere(simulate))
+    const { config, warnings } = await load()
     for (const warning of warnings) log.warn(formatProblem(file, warning))
-    const world = await createWorld(config, log, simulate)
+    const onReady = (ready: Agent): void => {
+      agent = ready
+      if (hungUp) onHangUp()
+    }
+    const world = { ...(await createWorld(config, log, simulate, load)), onReady }
     await runAgent(config, world, AbortSignal.any([signal, failed.signal]))
     return failed.signal.aborted ? EXIT.failed : EXIT.ok
   } catch (error) {

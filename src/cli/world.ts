@@ -5,23 +5,33 @@ import type { Config } from '../config/schema.ts'
 import { readPassword } from '../config/secrets.ts'
 import { chooseBackend } from '../gpio/choose.ts'
 import type { Gpio } from '../gpio/gpio.ts'
-import { GpioOnDemand } from '../gpio/on-demand.ts'
+import { type Choice, GpioOnDemand } from '../gpio/on-demand.ts'
 import type { Logger } from '../log.ts'
 import { createNotifier } from '../systemd.ts'
 import { askTimedatectl } from '../timedatectl.ts'
 import { packageVersion } from './package.ts'
 
 /** `simulate` puts stand-ins in the place of hardware sensors, and a board in memory in that of the pins. */
-export async function createWorld(config: Config, log: Logger, simulate: boolean): Promise<World> {
+export async function createWorld(
+  config: Config,
+  log: Logger,
+  simulate: boolean,
+  load?: World['load'],
+): Promise<World> {
+  let counters = countersOf(config)
   return {
     clock: systemClock,
-    gpio: await createGpio(config, log, simulate),
+    gpio: await createGpio(config, () => counters, log, simulate),
     log,
     root: '/',
     notifier: createNotifier({ env: process.env, pid: process.pid, clock: systemClock, log }),
     simulate,
     version: packageVersion(),
-    password: () => readPassword(config.mqtt),
+    password: readPassword,
+    ...(load === undefined ? {} : { load }),
+    onConfig(next) {
+      counters = countersOf(next)
+    },
     stateFolder: stateFolder(),
     runtimeFolder: process.env.RUNTIME_DIRECTORY?.split(':')[0],
     timeSynchronised: askTimedatectl,
@@ -34,17 +44,26 @@ export function stateFolder(): string | undefined {
   return process.env.STATE_DIRECTORY?.split(':')[0]
 }
 
-async function createGpio(config: Config, log: Logger, simulate: boolean): Promise<Gpio> {
-  const { backend, outputs, inputs, mock_history: history } = config.gpio
-  const pins = outputs.length + inputs.length
-  if (simulate || backend === 'mock' || pins === 0) {
+function countersOf({ gpio }: Config): number[] {
+  return gpio.inputs.flatMap(({ pin, mode }) => (mode === 'counter' ? [pin] : []))
+}
+
+/** @param counters asked when the first pin wants a backend: a reload may bring it */
+async function createGpio(
+  { gpio }: Config,
+  counters: () => readonly number[],
+  log: Logger,
+  simulate: boolean,
+): Promise<Gpio> {
+  const { backend, outputs, inputs, mock_history: history } = gpio
+  if (simulate || backend === 'mock') {
     const { createMockGpio } = await import('../gpio/mock.ts')
-    if (pins > 0) log.info({ backend: 'mock' }, 'pins are simulated: a board in memory')
+    if (outputs.length + inputs.length > 0) log.info({ backend: 'mock' }, 'pins are simulated: a board in memory')
     const board = createMockGpio({ clock: systemClock, log, history })
     if (!simulate) return board
     const { withSimulatedPulses } = await import('../gpio/simulated-pulses.ts')
     return withSimulatedPulses(board, systemClock)
   }
-  const counters = inputs.flatMap(({ pin, mode }) => (mode === 'counter' ? [pin] : []))
-  return new GpioOnDemand(backend, () => chooseBackend({ backend, counters, clock: systemClock, log }), log)
+  const choose = (): Promise<Choice> => chooseBackend({ backend, counters: counters(), clock: systemClock, log })
+  return new GpioOnDemand(backend, choose, log)
 }

@@ -25,12 +25,16 @@ export interface LoadEnv {
   readonly hostname: string
   /** Who has which pins of this machine; without it the file is good for any machine, or for none (`--simulate`). */
   readonly overlays?: Overlays
+  /** What relative paths begin at; default: the folder of the file. */
+  readonly folder?: string
 }
 
 export interface Loaded {
   readonly config: Config
   readonly warnings: readonly Problem[]
   readonly file: string
+  /** The file, with the places of everything. */
+  readonly root: ConfigNode
 }
 
 export interface Parsed {
@@ -50,13 +54,13 @@ export interface Parsed {
 export async function loadConfig(file: string, env: LoadEnv): Promise<Loaded> {
   const { config, problems, warnings, root } = parseConfig(await readText(file), file, env)
   if (config === undefined || root === undefined) throw new ConfigError(file, problems)
-  const folders = { config: folderOf(file), credentials: env.env.CREDENTIALS_DIRECTORY }
+  const folders = { config: env.folder ?? folderOf(file), credentials: env.env.CREDENTIALS_DIRECTORY }
   const files = await checkFiles(root, config.mqtt, folders)
   if (problems.length + files.problems.length > 0)
     throw new ConfigError(file, inFileOrder([...problems, ...files.problems]))
   const mqtt = { ...config.mqtt, ...files.mqtt }
   const all = [...warnings, ...files.warnings, ...clearTextPassword(root, mqtt)]
-  return { config: { ...config, mqtt }, warnings: inFileOrder(all), file }
+  return { config: { ...config, mqtt }, warnings: inFileOrder(all), file, root }
 }
 
 /**
@@ -66,16 +70,18 @@ export async function loadConfig(file: string, env: LoadEnv): Promise<Loaded> {
  * @throws ConfigError with all other problems at once, in the order of the file
  */
 export async function loadWithoutBroker(file: string, env: LoadEnv): Promise<Loaded> {
-  const { config, problems, warnings } = parseConfig(await readText(file), file, env)
+  const { config, problems, warnings, root } = parseConfig(await readText(file), file, env)
   const others = ({ path }: Problem): boolean => path !== 'mqtt' && !path.startsWith('mqtt.')
   const serious = problems.filter(others)
-  if (config === undefined || serious.length > 0) throw new ConfigError(file, config === undefined ? problems : serious)
-  return { config, warnings: warnings.filter(others), file }
+  if (config === undefined || root === undefined || serious.length > 0)
+    throw new ConfigError(file, config === undefined ? problems : serious)
+  return { config, warnings: warnings.filter(others), file, root }
 }
 const NO_OVERLAYS: Overlays = { owners: [], boot: undefined }
 
 /** The part of loading that touches no file: `file` gives the folder that relative paths begin at. */
-export function parseConfig(text: string, file: string, { env, hostname, overlays = NO_OVERLAYS }: LoadEnv): Parsed {
+export function parseConfig(text: string, file: string, given: LoadEnv): Parsed {
+  const { env, hostname, overlays = NO_OVERLAYS, folder = folderOf(file) } = given
   const { root, problems: ofYaml } = readDocument(text)
   if (root === undefined) return { config: undefined, problems: inFileOrder(ofYaml), warnings: [], root }
   const unresolved = expandTree(root, env)
@@ -93,7 +99,7 @@ export function parseConfig(text: string, file: string, { env, hostname, overlay
     ...longPrefixes(root, parsed, id),
   )
   return {
-    config: complete(parsed, id, folderOf(file)),
+    config: complete(parsed, id, folder),
     problems: inFileOrder(problems),
     warnings: inFileOrder([...advise(root, parsed, id), ...owned.warnings]),
     root,

@@ -72,6 +72,11 @@ export function find(root: ConfigNode, path: readonly PropertyKey[]): ConfigNode
   return node
 }
 
+/** The entry of a section or list. */
+export function below(node: ConfigNode, step: string | number): ConfigNode | undefined {
+  return typeof step === 'number' ? items(node)[step] : entry(node, step)
+}
+
 /** Where to point: at a scalar, or at the key that a section stands below. */
 export function placeOf(node: ConfigNode): Place {
   return node.kind === 'scalar' ? node.at : (node.key ?? node.at)

@@ -84,6 +84,7 @@ describe('a file that is good', () => {
     )
     expect(await loadConfig(file, ENV)).toEqual({
       file,
+      root: expect.objectContaining({ kind: 'map' }),
       warnings: [],
       config: {
         node: { id: 'rpi001' },

@@ -2,7 +2,7 @@
 import { pino } from 'pino'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import type { MqttConfig } from '../../src/config/schema.ts'
-import { Mqtt } from '../../src/mqtt.ts'
+import { type LinkConfig, Mqtt } from '../../src/mqtt.ts'
 import { Outbox } from '../../src/outbox.ts'
 import type { Subscription } from '../../src/subscriptions.ts'
 import { createTelemetry, type Message } from '../../src/telemetry.ts'
@@ -15,6 +15,7 @@ export const telemetry = createTelemetry({
 
 export interface Link {
   readonly mqtt: Mqtt
+  readonly config: LinkConfig
   readonly outbox: Outbox
   readonly lines: Record<string, unknown>[]
   readonly received: { topic: string; payload: string; retained: boolean }[]
@@ -45,6 +46,8 @@ export function link(
     tls?: MqttConfig['tls']
     clock?: Clock
     root?: string
+    /** Asked whenever the link wants to know what is heard; default: yes. */
+    listens?: () => boolean
   } = {},
 ): Link {
   const lines: Record<string, unknown>[] = []
@@ -66,19 +69,20 @@ export function link(
       wake()
     },
   }
+  const config: LinkConfig = {
+    url,
+    protocol: options.protocol ?? 5,
+    keepalive: options.keepalive ?? 30_000,
+    client_id: `c-${Math.random().toString(36).slice(2)}`,
+    username: options.username,
+    tls: options.tls,
+  }
   const mqtt = new Mqtt({
-    config: {
-      url,
-      protocol: options.protocol ?? 5,
-      keepalive: options.keepalive ?? 30_000,
-      client_id: `c-${Math.random().toString(36).slice(2)}`,
-      username: options.username,
-      tls: options.tls,
-    },
+    config,
     password: options.password ?? (async () => undefined),
     will: telemetry.status('offline'),
     birth: () => [telemetry.status('online'), telemetry.info({ hello: true })],
-    subscriptions: () => [commands],
+    subscriptions: () => (options.listens?.() === false ? [] : [commands]),
     onConnected: wake,
     onChange: wake,
     outbox,
@@ -101,6 +105,7 @@ export function link(
   cleanups.push(stop)
   return {
     mqtt,
+    config,
     outbox,
     lines,
     received,

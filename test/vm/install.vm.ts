@@ -90,6 +90,25 @@ gpio:
     await until('the first status line again', () => says(/^online, 1 sensor ok/))
   })
 
+  it('systemctl reload with a wrong file keeps it as it is, and says why in the status line', async () => {
+    const config = readFileSync(CONFIG_FILE, 'utf8')
+    const [pid] = property('MainPID')
+    const on = subscriber.until('gpio/17/state', '1')
+    publish('gpio/17/command', 'on')
+    await on
+    appendFileSync(CONFIG_FILE, 'nonsense: true\n')
+    systemctl('reload', 'sensor-node')
+    await until('the reason', () => /config not reloaded: .*nonsense/.test(property('StatusText').join()))
+    await until('the end of the reload', () => property('SubState')[0] === 'running')
+    expect([property('ActiveState', 'MainPID', 'NRestarts'), wire(17)]).toEqual([['active', pid, '0'], 1])
+    writeFileSync(CONFIG_FILE, config.replace('{ pin: 17, name: LED }', '{ pin: 17, name: Lamp }'))
+    const info = subscriber.until('devices/installed/info', /Lamp/)
+    systemctl('reload', 'sensor-node')
+    await info
+    await until('a good status line', () => /^online, 1 sensor ok, \d+ queued$/.test(property('StatusText').join()))
+    expect([property('ActiveState', 'MainPID', 'NRestarts'), wire(17)]).toEqual([['active', pid, '0'], 1])
+  })
+
   it('the watchdog restarts it when its event loop stands still, and outputs keep their level', async () => {
     mkdirSync(DROP_IN, { recursive: true })
     writeFileSync(`${DROP_IN}/test.conf`, '[Service]\nWatchdogSec=8\nTimeoutAbortSec=2\n')
