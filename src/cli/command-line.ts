@@ -4,10 +4,16 @@ import { ConfigError } from '../errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { EXIT } from './exit-code.ts'
 import { packageVersion } from './package.ts'
+import type { PlanFlags } from './plan.ts'
 import { printProblems } from './problems.ts'
 import type { ReadFlags } from './read.ts'
 import type { RunFlags } from './run.ts'
 import type { ScanFlags } from './scan.ts'
+
+const PLAN_HELP = `
+Touches nothing. The two files are compared; relative paths in the new one begin where they will when it has taken the
+place of the other. Exit codes: 0 a reload does it, or there is nothing to do; 3 a restart is needed; 78 a file is wrong.
+`
 
 const READ_HELP = `
 Needs no broker, and drives no pin: outputs and inputs of the configuration are left alone. Filters are the agent's.
@@ -49,6 +55,18 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .action(async (file: string | undefined) => {
       const { check } = await import('./check.ts')
       code = await check(file)
+    })
+
+  program
+    .command('plan')
+    .description('show what a reload would change; exits 3 if only a restart can')
+    .argument('<new>', 'the configuration that is to take the place of the one that runs')
+    .option('-c, --config <file>', 'the one that runs; default: ./config.yaml, then /etc/sensor-node/config.yaml')
+    .option('--json', 'print JSON')
+    .addHelpText('after', PLAN_HELP)
+    .action(async (file: string, flags: PlanFlags) => {
+      const { plan } = await import('./plan.ts')
+      code = await plan(file, flags)
     })
 
   program
