@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { describeWith } from '../fakes/tools.ts'
-import type { Account } from './ledger.ts'
-import { LOAD, type Rig, setUp } from './rig.ts'
+import { type Account, summing } from './ledger.ts'
+import { LOAD, pause, type Rig, setUp } from './rig.ts'
 
 /** Starting costs most of the time: several at once. */
 const NODES = 5
@@ -17,7 +17,7 @@ afterEach(async () => {
 describeWith(['mosquitto'], 'an agent that is killed while the broker is away', () => {
   it('delivers every record older than two seconds, in order, fifty times at any moment', async ({ annotate }) => {
     const accounts = await Promise.all(Array.from({ length: NODES }, oneNode))
-    const sum = (of: (account: Account) => number): number => accounts.reduce((total, one) => total + of(one), 0)
+    const sum = summing(accounts)
     const found = { lost: sum(({ lost }) => lost), reordered: sum(({ reordered }) => reordered) }
     await annotate(
       `agent SIGKILLed ${NODES * KILLS} times with the broker away: ${sum(({ read }) => read)} records, ` +
@@ -36,7 +36,7 @@ async function oneNode(): Promise<Account> {
   for (let kill = 0; kill < KILLS; kill += 1) {
     const agent = rig.start()
     await agent.said('starting')
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * LIFE_MS))
+    await pause(Math.random() * LIFE_MS)
     await agent.kill()
   }
   await rig.broker.start()

@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { describeWith } from '../fakes/tools.ts'
-import { LOAD, type Rig, setUp } from './rig.ts'
+import { summing } from './ledger.ts'
+import { LOAD, pause, type Rig, setUp } from './rig.ts'
 
 /** A node waits longer after each failure, so ten brokers with a node each are killed five times rather than one fifty. */
 const NODES = 10
@@ -16,8 +17,7 @@ afterEach(async () => {
 describeWith(['mosquitto'], 'a broker that is killed and started again', () => {
   it('loses no record and reorders none, fifty times at any moment under load', async ({ annotate }) => {
     const accounts = await Promise.all(Array.from({ length: NODES }, (_, index) => oneNode(index)))
-    const sum = (of: (account: (typeof accounts)[number]) => number): number =>
-      accounts.reduce((total, account) => total + of(account), 0)
+    const sum = summing(accounts)
     const read = sum((account) => account.read)
     const lost = sum((account) => account.lost)
     const reordered = sum((account) => account.reordered)
@@ -39,7 +39,7 @@ async function oneNode(index: number) {
   const agent = rig.start()
   for (let kill = 0; kill < KILLS; kill += 1) {
     await back
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * MOMENT_MS))
+    await pause(Math.random() * MOMENT_MS)
     await rig.broker.kill()
     back = rig.link.connected()
     await rig.broker.start()

@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { describeWith } from '../fakes/tools.ts'
 import { startHere } from './in-process.ts'
-import { LOAD, type Rig, setUp } from './rig.ts'
+import { LOAD, pause, type Rig, setUp } from './rig.ts'
 
 const TEN_YEARS_MS = 10 * 365.25 * 86_400_000
 const STEPS = 12
@@ -25,7 +25,7 @@ describeWith(['mosquitto'], 'a clock that is stepped by ten years', () => {
       if (step === 4) await rig.broker.kill()
       if (step === 8) await rig.broker.start()
       offset = [TEN_YEARS_MS, 0, -TEN_YEARS_MS, 0][step % 4] ?? 0
-      await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS))
+      await pause(BETWEEN_MS)
     }
     await rig.settled()
     agent.stop()

@@ -2,12 +2,10 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { describeWith } from '../fakes/tools.ts'
-import { LOAD, type Rig, setUp } from './rig.ts'
+import { LOAD, pause, type Rig, setUp } from './rig.ts'
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts'
 
 const DISK_BYTES = 2 * 1024 * 1024
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
 let rig: Rig
 let disk: SmallDisk
 afterEach(async () => {

@@ -111,6 +111,11 @@ export class Ledger {
   }
 }
 
+/** What makes the sum of something over several accounts. */
+export function summing(accounts: readonly Account[]): (of: (account: Account) => number) => number {
+  return (of) => accounts.reduce((total, account) => total + of(account), 0)
+}
+
 function parse(payload: string): { key: string; seq: number } {
   const { sensor, run, seq } = record.parse(JSON.parse(payload))
   return { key: `${run} ${sensor}`, seq }

@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { describeWith } from '../fakes/tools.ts'
-import type { Account } from './ledger.ts'
-import { LOAD, type Rig, type RigOptions, setUp } from './rig.ts'
+import { type Account, summing } from './ledger.ts'
+import { LOAD, pause, type Rig, type RigOptions, setUp } from './rig.ts'
 
 const KEEPALIVE_S = 5
 /** A node waits longer after each failure, so several break a few times each. */
@@ -23,8 +23,6 @@ async function rigOf(options: RigOptions): Promise<Rig> {
   rigs.push(rig)
   return rig
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 describeWith(['mosquitto'], 'a link to the broker', () => {
   it('that swallows everything is noticed within two keep-alives, and costs no record', async ({ annotate }) => {
@@ -56,7 +54,7 @@ describeWith(['mosquitto'], 'a link to the broker', () => {
 
   it('that breaks in the middle of packets costs no record', async ({ annotate }) => {
     const accounts = await Promise.all(Array.from({ length: NODES }, breaking))
-    const sum = (of: (account: Account) => number): number => accounts.reduce((total, one) => total + of(one), 0)
+    const sum = summing(accounts)
     const found = { lost: sum(({ lost }) => lost), reordered: sum(({ reordered }) => reordered) }
     await annotate(
       `connection broken ${NODES * BREAKS} times at any byte: ${sum(({ read }) => read)} records, lost ${found.lost}, reordered ${found.reordered}, duplicates ${sum(({ duplicates }) => duplicates)}`,

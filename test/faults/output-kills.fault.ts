@@ -3,7 +3,7 @@ import mqtt from 'mqtt'
 import { afterEach, expect, it } from 'vitest'
 import { describeWith } from '../fakes/tools.ts'
 import { driven, readBoardHistory, type Stretch } from './board-history.ts'
-import { LOAD, type Rig, setUp } from './rig.ts'
+import { LOAD, pause, type Rig, setUp } from './rig.ts'
 
 const NODES = 3
 const KILLS = 6
@@ -67,7 +67,7 @@ async function oneNode(): Promise<On[]> {
     await agent.said('output opened')
     await agent.said('connected')
     if (died !== undefined) dead.push({ from: died, to: monotonic() })
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * LIFE_MS))
+    await pause(Math.random() * LIFE_MS)
     died = monotonic()
     if (kill < KILLS) await agent.kill()
     else await agent.end('SIGTERM')

@@ -47,6 +47,11 @@ export interface RigOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** For what has no event to wait for: the moment of a fault. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
 /** Four sensors at ten readings a second each. */
 export const LOAD = `sensors:
 ${['a', 'b', 'c', 'd'].map((id) => `  - { id: ${id}, type: simulated, interval: 100ms, metrics: { count: { shape: counter } } }`).join('\n')}

@@ -4,7 +4,7 @@ import { afterEach, expect, it } from 'vitest'
 import { describeWith } from '../fakes/tools.ts'
 import { driven, drivenLast, readBoardHistory } from './board-history.ts'
 import type { Account } from './ledger.ts'
-import { LOAD, type Rig, type Started, setUp } from './rig.ts'
+import { LOAD, pause, type Rig, type Started, setUp } from './rig.ts'
 
 /** So many nodes go through all phases, each at moments of its own. */
 const NODES = 4
@@ -30,8 +30,6 @@ interface Phase {
   readonly enter: (rig: Rig, agent: Started) => Promise<void>
   readonly spanMs: number
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 const PHASES: readonly Phase[] = [
   { name: 'starting', spanMs: 1500, enter: async () => {} },
