@@ -124,11 +124,11 @@ async function kept(db: Level): Promise<RecordStore['kept']> {
   const [newest] = await db.iterator({ lt: SUMMARY_KEY, reverse: true, limit: 1 }).all()
   const last = newest === undefined ? -1 : decodeKey(newest[0])
   if (last === undefined) throw new StoreError('damaged', 'it has a key that nobody wrote')
-  return { ...summary(bytes), last }
+  return { ...summaryOf(bytes), last }
 }
 
 /** What can't be read here is no reason to give up the records: they are counted when they are read. */
-function summary(bytes: Uint8Array | undefined): z.output<typeof summarySchema> {
+export function summaryOf(bytes: Uint8Array | undefined): z.output<typeof summarySchema> {
   try {
     return summarySchema.parse(JSON.parse(Buffer.from(bytes ?? []).toString()))
   } catch {

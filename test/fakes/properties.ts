@@ -25,6 +25,11 @@ export const CASES = {
   'any text is an answer of a thermometer or none': 9000,
   'any files of /proc and /sys give finite quantities or none': 9000,
   'any machine has a birth': 300,
+  'a record is read back from the store as it was': 3000,
+  'any bytes of the store are a record or none': 6000,
+  'any bytes of the store are a summary, or one of nothing': 3000,
+  'any manifest names tables or makes no sense': 6000,
+  'any table is whole or not': 3000,
   'any file of last levels gives levels of the pins in question, or none': 300,
 } as const
 
