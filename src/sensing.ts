@@ -17,6 +17,7 @@ import { runSensor } from './scheduler.ts'
 import { sensorTypes } from './sensors/index.ts'
 import type { SensorType } from './sensors/sensor.ts'
 import { standIn } from './sensors/simulated.ts'
+import { silence } from './silence.ts'
 import type { Message, Telemetry } from './telemetry.ts'
 
 export interface SensingOptions {
@@ -143,11 +144,4 @@ function filterOptions(
     ]
   }
   return Object.fromEntries(Object.entries(type.measures).map(one))
-}
-
-/** The longest time that is normal between two publishings of a metric, ms; undefined: there is no limit. */
-function silence({ metrics, interval }: SensorConfig, quantity: string): number | undefined {
-  const metric = (metrics as Readonly<Partial<Record<string, MetricConfig>>>)[quantity] // a union of types narrows no further
-  if (metric?.change !== undefined && metric.heartbeat === undefined) return undefined
-  return Math.max(interval, metric?.heartbeat ?? 0)
 }

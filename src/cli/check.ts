@@ -2,7 +2,7 @@
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { formatDuration } from '../config/values.ts'
-import { QUANTITIES, type Quantity } from '../reading.ts'
+import { mayMeasure } from '../may-measure.ts'
 import { sensorTypes } from '../sensors/index.ts'
 import { createTelemetry } from '../telemetry.ts'
 import { EXIT } from './exit-code.ts'
@@ -58,7 +58,7 @@ export function describe(config: Config, outbox: string): string {
       : [['pins', `${config.gpio.backend}: ${afterOurEnd(config.gpio)}`]]),
   ]
   const sensors = config.sensors.map((sensor) => {
-    const quantities = quantitiesOf(sensor)
+    const quantities = mayMeasure(sensor)
     return [
       sensor.id ?? '(the node’s own)',
       sensor.type,
@@ -94,12 +94,4 @@ export function describe(config: Config, outbox: string): string {
   if (sensors.length > 0) parts.push(table([['SENSOR', 'TYPE', 'READ', 'TOPICS'], ...sensors]))
   if (pins.length > 0) parts.push(table([['PIN', 'NAME', 'USE', 'TOPICS'], ...pins]))
   return parts.join('\n\n')
-}
-
-/** What a sensor may publish: what its type measures, or what is listed where the type measures anything. */
-function quantitiesOf(sensor: Config['sensors'][number]): Quantity[] {
-  const type = sensorTypes[sensor.type]
-  const listed = Object.keys(sensor.metrics)
-  const names = type.metric !== undefined && listed.length > 0 ? listed : Object.keys(type.measures)
-  return names.filter((name): name is Quantity => Object.hasOwn(QUANTITIES, name))
 }
