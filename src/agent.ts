@@ -15,9 +15,10 @@ import type { Config, MqttConfig, SensorConfig } from './config/schema.ts'
 import { LATE, withDeadline } from './deadline.ts'
 import type { Gpio } from './gpio/gpio.ts'
 import { createHealth } from './health.ts'
-import { readHost } from './host.ts'
+import { readHost, readMachineId } from './host.ts'
 import { topicsLeftBehind } from './left-behind.ts'
 import type { Logger } from './log.ts'
+import { Manifest } from './manifest.ts'
 import { Mqtt } from './mqtt.ts'
 import type { ReadTime } from './outbox/record-clock.ts'
 import { Parts } from './parts.ts'
@@ -27,6 +28,7 @@ import { createRecords } from './records.ts'
 import { createReload, type Reloading } from './reload.ts'
 import { repeat } from './repeat.ts'
 import { createRequests } from './requests.ts'
+import { createRetention } from './retention.ts'
 import { createRouter } from './router.ts'
 import { sense } from './sensing.ts'
 import { createSequences } from './sequences.ts'
@@ -47,6 +49,8 @@ export interface World {
   readonly simulate: boolean
   /** The program's version, for the birth. */
   readonly version: string
+  /** Where the program has its home, for Home Assistant. */
+  readonly supportUrl?: string
   /** Read at each connect, where the configuration says. */
   readonly password: (mqtt: MqttConfig) => Promise<string | undefined>
   /** Reads the configuration file anew, for a reload; undefined: there is none. @throws ConfigError */
@@ -166,7 +170,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
       ...common,
       what: 'sensor',
       keyOf: ({ id }) => id ?? OWN,
-      goesOn: same,
+      goesOn: (running, next) => same({ ...running, name: '' }, { ...next, name: '' }), // the name is for people
       run(part) {
         const sensor = part.config()
         return sense(
@@ -179,6 +183,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
             sequence: () => sequence(`sensor ${sensor.id ?? ''}`),
             onOpen(quantities) {
               if (birth.opened(sensor, quantities)) publish(birth.message())
+              retention.opened(sensor, quantities)
             },
           },
           part,
@@ -188,6 +193,24 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
     stop,
   )
   const route = createRouter({ telemetry, pins, publish, clock, clockIsRight: () => !time.unsynchronised, log })
+  const host = await readHost(root)
+  const manifest = new Manifest({
+    folder: world.stateFolder,
+    machine: await readMachineId(root),
+    clock,
+    log,
+    onKept: () => mqtt.drain(),
+  })
+  const retention = createRetention({
+    config,
+    telemetry,
+    about: { version, supportUrl: world.supportUrl, model: host.model },
+    manifest,
+    publish,
+    clock,
+    random: world.random,
+    log,
+  })
   const birth = createBirth({
     config: () => config,
     telemetry,
@@ -196,7 +219,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
     simulate,
     gpio,
     clock,
-    host: await readHost(root),
+    host,
   })
   const commands = {
     name: 'commands',
@@ -223,12 +246,16 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
     subscriptions: () => [
       ...(config.gpio.outputs.length + config.gpio.inputs.length > 0 ? [commands] : []),
       ...requests.subscriptions(),
+      ...retention.subscriptions(signal),
     ],
     onConnected(connected) {
       pins.connected(connected)
       records.connected(connected)
+      retention.connected(connected)
       tell()
     },
+    kept: manifest,
+    onTaken: (message) => retention.taken(message),
     onChange: tell,
     outbox,
     clock,
@@ -263,6 +290,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
       if (!next.sensors.some((sensor) => sensor.id === id)) publish(telemetry.sensorStatus(id, 'offline'))
     }
     mqtt.forget(topicsLeftBehind(before, next, telemetry))
+    retention.apply(next, telemetry)
     await pins.start()
     await sensors.start(next.sensors)
     records.apply(next.outbox)
@@ -276,7 +304,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   // Pins first: an output must have its level before the sensors and the broker take their time.
   await pins.open(boot)
   // Told to end, the pins must not wait for a disk.
-  await Promise.race([Promise.all([records.start(signal), time.look()]), aborted(signal)])
+  await Promise.race([Promise.all([records.start(signal), time.look(), retention.load()]), aborted(signal)])
 
   const every = (name: string, ms: number, work: () => void): Promise<void> =>
     repeat({ ms, work, clock, beat: (withinMs) => health.beat(name, withinMs) }, stop)
@@ -295,6 +323,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   const stopped = aborted(stop)
   await Promise.race([started, stopped])
   if (!stop.aborted) {
+    retention.ready()
     log.info({ node: config.node.id, run, sensors: config.sensors.length }, 'ready')
     await notifier.ready(health.line())
     world.onReady?.({ idle: () => mqtt.idle(), reload: reloading.reload })
@@ -311,6 +340,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   await mqtt.close(telemetry.status('offline'), LAST_WORDS)
   const release = async (): Promise<void> => {
     await pinsKept
+    await retention.flush()
     await gpio.close()
   }
   const [released, kept] = await Promise.all([

@@ -56,6 +56,7 @@ export function createBirth({ config, telemetry, run, version, simulate, gpio, c
     const { node, sensors, gpio: pins } = config()
     return {
       node: node.id,
+      ...(node.name === undefined ? {} : { name: node.name }),
       version,
       ...host,
       node_js: process.version,
@@ -68,6 +69,7 @@ export function createBirth({ config, telemetry, run, version, simulate, gpio, c
         const quantities = known.get(nameOf(sensor))
         return {
           ...(sensor.id === undefined ? {} : { id: sensor.id }),
+          ...(sensor.name === undefined ? {} : { name: sensor.name }),
           type: sensor.type,
           interval: sensor.interval / 1000,
           ...(quantities === undefined ? {} : { quantities }),

@@ -1,4 +1,4 @@
-/** What machine this is, for the birth message. Files below `root`; what the machine does not tell is absent. */
+/** What machine this is, for the birth message and for what is kept on its disk. Files below `root`; what the machine does not tell is absent. */
 import { readFile } from 'node:fs/promises'
 import { hostname, release } from 'node:os'
 import { join } from 'node:path'
@@ -26,6 +26,14 @@ export async function readHost(root: string): Promise<Host> {
     ...(os === undefined ? {} : { os }),
     kernel: release(),
   }
+}
+
+/**
+ * What tells this machine from one with a copy of its card: the serial number that is in the board, else the id that the
+ * system was given at its first start (machine-id(5)); undefined where there is neither.
+ */
+export async function readMachineId(root: string): Promise<string | undefined> {
+  return (await text(join(root, 'proc/device-tree/serial-number'))) ?? (await text(join(root, 'etc/machine-id')))
 }
 
 async function text(file: string): Promise<string | undefined> {

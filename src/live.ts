@@ -12,6 +12,14 @@ const MAX_EVENTS = 2048
 /** Stands for all messages that are not retained, where topics are excepted: no topic has a NUL. */
 export const EVENTS = '\0'
 
+/** The topics that the broker keeps something of, for as long as it does; see `manifest.ts`. */
+export interface Kept {
+  /** Whether a message may leave that the broker is to keep. `onKept` of its maker is called when that changes. */
+  mayGo(topic: string): boolean
+  /** The broker has taken a message that clears the topic. */
+  cleared(topic: string): void
+}
+
 interface Held {
   readonly message: Message
   /** On the monotonic clock, ms. */
@@ -20,14 +28,16 @@ interface Held {
 
 export class LiveView {
   readonly #clock: Clock
+  readonly #kept: Kept | undefined
   readonly #latest = new Map<string, Held>()
   /** Topics whose newest message was not sent yet, in the order in which they changed. */
   readonly #due = new Set<string>()
   readonly #events: Message[] = []
   #droppedEvents = 0
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, kept?: Kept) {
     this.#clock = clock
+    this.#kept = kept
   }
 
   get droppedEvents(): number {
@@ -66,14 +76,22 @@ export class LiveView {
   next(except: ReadonlySet<string> = new Set()): Message | undefined {
     for (const topic of this.#due) {
       if (except.has(topic)) continue
-      this.#due.delete(topic)
       const held = this.#latest.get(topic)
+      if (held !== undefined && !clears(held.message) && this.#kept?.mayGo(topic) === false) continue
+      this.#due.delete(topic)
       if (held === undefined) continue
       const expiresMs = held.expiresAt - this.#clock.monotonic()
       if (expiresMs <= 0) continue
       return Number.isFinite(expiresMs) ? { ...held.message, expiresMs } : held.message
     }
     return except.has(EVENTS) ? undefined : this.#events.shift()
+  }
+
+  /** The broker has this one. What has cleared its topic is not to be sent again. */
+  taken(message: Message): void {
+    if (!message.retain || !clears(message) || this.#latest.get(message.topic)?.message !== message) return
+    this.#latest.delete(message.topic)
+    this.#kept?.cleared(message.topic)
   }
 
   /** A new connection: the broker may have forgotten everything. `birth` goes first; events of before are stale by now. */
@@ -83,4 +101,9 @@ export class LiveView {
     for (const message of birth) this.put(message)
     for (const topic of this.#latest.keys()) this.#due.add(topic)
   }
+}
+
+/** An empty message takes from the broker what it keeps of the topic (MQTT 5, section 3.3.1.3). */
+function clears({ payload }: Message): boolean {
+  return payload === ''
 }

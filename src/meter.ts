@@ -5,6 +5,8 @@ export interface Meter {
   /** Of the total; undefined: pulses, or nobody said. */
   readonly unit: string | undefined
   readonly rateUnit: string | undefined
+  /** Decimals in which one pulse shows. */
+  readonly digits: number
   total(pulses: number): number
   /** `hz`: pulses per second. */
   rate(hz: number): number
@@ -15,6 +17,8 @@ const SHORT = { second: 's', minute: 'min', hour: 'h' } as const
 
 /** Digits of one pulse that a total shows. */
 const PULSE_DIGITS = 4
+/** The logarithm of 0.001 may be a trifle off. */
+const TINY = 1e-9
 /** Of a rate: the kernel's times are good for more, the things that pulse are not. */
 const RATE_DIGITS = 5
 
@@ -25,6 +29,7 @@ export function createMeter({ per_pulse, pulses_per_unit, offset, unit, rate }: 
   return {
     unit,
     rateUnit: rate.unit ?? (rate.scale === 1 ? derived : undefined),
+    digits: Math.max(0, Math.ceil(-Math.log10(of(1)) - TINY)),
     total: (pulses) => Number((offset + of(pulses)).toFixed(decimals)),
     rate: (hz) => Number((of(hz) * SECONDS[rate.per] * rate.scale).toPrecision(RATE_DIGITS)),
   }

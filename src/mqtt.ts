@@ -11,7 +11,7 @@ import { ACK_TIMEOUT_MS, CONNECT_TIMEOUT_MS, type Connection, connect } from './
 import { withDeadline } from './deadline.ts'
 import { Dialect } from './dialect.ts'
 import { FaultLog } from './faults.ts'
-import { LiveView } from './live.ts'
+import { type Kept, LiveView } from './live.ts'
 import type { Logger } from './log.ts'
 import { ConnectionError, failure } from './mqtt-errors.ts'
 import type { Outbox } from './outbox.ts'
@@ -36,6 +36,10 @@ export interface MqttOptions {
   /** Something is less than it should be, which health is to tell at once. */
   readonly onChange: () => void
   readonly outbox: Outbox
+  /** What the broker keeps of us; without it nobody remembers. */
+  readonly kept?: Kept & { keep(topic: string): Promise<void> }
+  /** The broker has it, be it a record or of the live view. */
+  readonly onTaken?: (message: Message) => void
   readonly clock: Clock
   readonly log: Logger
   /** The loop will beat again within this time, ms, if all is well. A broker that is away is no reason not to. */
@@ -95,7 +99,7 @@ export class Mqtt {
 
   constructor(options: MqttOptions) {
     this.#options = options
-    this.#live = new LiveView(options.clock)
+    this.#live = new LiveView(options.clock, options.kept)
     this.#suspicion = new Suspicion(options.clock)
     this.#sender = new Sender({
       live: this.#live,
@@ -103,7 +107,11 @@ export class Mqtt {
       suspicion: this.#suspicion,
       clock: options.clock,
       onRefused: (message, error) => this.#refused(message, error),
-      onTaken: ({ topic }) => this.#complained.delete(topic),
+      onTaken: (message) => {
+        this.#complained.delete(message.topic)
+        this.#live.taken(message)
+        options.onTaken?.(message)
+      },
     })
     this.#faults = new FaultLog(options.log, 'broker connection')
     this.#config = options.config
@@ -258,6 +266,7 @@ export class Mqtt {
     const password = (): Promise<string | undefined> => this.#options.password(config)
     beat(CONNECT_TIMEOUT_MS + BEAT_SLACK_MS)
     const { protocol, will, takes } = this.#dialect
+    await this.#options.kept?.keep(will.topic) // the broker may publish it from now on
     const onMessage = (message: Incoming): void => deliver(message, subscriptions())
     return connect({ config, protocol, password, will, takes, onMessage, clock, root }, signal)
   }

@@ -44,6 +44,8 @@ export interface PinsOptions {
   readonly onBug: (error: unknown) => void
 }
 
+/** What only people and Home Assistant are told. */
+const LABELS = { name: '', device_class: undefined }
 /** A pin whose driver hangs must not keep the sensors waiting; it goes on opening meanwhile. */
 const PINS_DEADLINE_MS = 10_000
 
@@ -74,7 +76,7 @@ export function createPins(options: PinsOptions, signal: AbortSignal) {
       ...common,
       what: 'input',
       keyOf: ({ pin }) => pin,
-      goesOn: ({ name: _, ...running }, { name: __, ...next }) => same(running, next),
+      goesOn: (running, next) => same({ ...running, ...LABELS }, { ...next, ...LABELS }),
       run: (part) => watchInput({ ...common, onState }, part),
     },
     signal,

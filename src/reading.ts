@@ -8,6 +8,10 @@ export interface QuantityInfo {
   readonly unit: string
   /** What it is, for the README. */
   readonly meaning: string
+  /** What people call it, where that is not the quantity's own name with blanks. */
+  readonly label?: string
+  /** Only ever 0 or 1, and 1 is bad. */
+  readonly alarm?: true
   /** Beyond these no sensor of any kind can be right. */
   readonly min: number
   readonly max: number
@@ -64,6 +68,7 @@ export const QUANTITIES = {
   energy: { unit: 'Wh', meaning: 'energy, counted', min: 0, max: 1e12, digits: 1, deviceClass: 'energy', ...total },
   co2: {
     unit: 'ppm',
+    label: 'CO₂',
     meaning: 'carbon dioxide',
     min: 0,
     max: 100_000,
@@ -84,6 +89,7 @@ export const QUANTITIES = {
   },
   cpu_temperature: {
     unit: '°C',
+    label: 'CPU temperature',
     meaning: "the processor's temperature",
     min: -40,
     max: 150,
@@ -91,10 +97,27 @@ export const QUANTITIES = {
     deviceClass: 'temperature',
     ...measurement,
   },
-  load_1m: { unit: '', meaning: 'runnable tasks, mean of 1 minute', min: 0, max: 100_000, digits: 2, ...measurement },
-  load_5m: { unit: '', meaning: 'runnable tasks, mean of 5 minutes', min: 0, max: 100_000, digits: 2, ...measurement },
+  load_1m: {
+    unit: '',
+    label: 'load, 1 min',
+    meaning: 'runnable tasks, mean of 1 minute',
+    min: 0,
+    max: 100_000,
+    digits: 2,
+    ...measurement,
+  },
+  load_5m: {
+    unit: '',
+    label: 'load, 5 min',
+    meaning: 'runnable tasks, mean of 5 minutes',
+    min: 0,
+    max: 100_000,
+    digits: 2,
+    ...measurement,
+  },
   load_15m: {
     unit: '',
+    label: 'load, 15 min',
     meaning: 'runnable tasks, mean of 15 minutes',
     min: 0,
     max: 100_000,
@@ -128,6 +151,7 @@ export const QUANTITIES = {
   },
   wifi_signal: {
     unit: 'dBm',
+    label: 'Wi-Fi signal',
     meaning: "the Wi-Fi's received signal",
     min: -120,
     max: 0,
@@ -135,9 +159,19 @@ export const QUANTITIES = {
     deviceClass: 'signal_strength',
     ...measurement,
   },
-  under_voltage: { unit: '', meaning: '1 while the supply is too low (Pi)', min: 0, max: 1, digits: 0, ...measurement },
+  under_voltage: {
+    unit: '',
+    label: 'under-voltage',
+    alarm: true,
+    meaning: '1 while the supply is too low (Pi)',
+    min: 0,
+    max: 1,
+    digits: 0,
+    ...measurement,
+  },
   throttled: {
     unit: '',
+    alarm: true,
     meaning: '1 while the firmware slows the processor down (Pi)',
     min: 0,
     max: 1,

@@ -64,6 +64,11 @@ export class StateFile<T> {
     return this.#writing
   }
 
+  /** Whether the last write failed. */
+  get failed(): boolean {
+    return this.#failed
+  }
+
   /** Resolves when nothing waits to be written. */
   async flush(): Promise<void> {
     await this.#writing

@@ -55,7 +55,7 @@ export type PinUse = 'output' | 'input' | 'counter'
 export type Telemetry = ReturnType<typeof createTelemetry>
 
 /** A broker clears a metric after this many times the longest silence that is normal for it. */
-const EXPIRY_FACTOR = 3
+export const EXPIRY_FACTOR = 3
 
 /** What a topic level may look like to get an answer on a topic of its own. */
 const SAFE_LEVEL = /^[A-Za-z0-9_-]{1,32}$/
@@ -68,6 +68,13 @@ const PIN_TOPICS: Readonly<Record<PinUse, readonly string[]>> = {
   output: ['command', 'state', 'error', 'result'],
   input: ['state'],
   counter: ['total', 'rate', 'data'],
+}
+
+/** Of these, those whose last message the broker keeps. */
+const KEPT_PIN_TOPICS: Readonly<Record<PinUse, readonly string[]>> = {
+  output: ['state'],
+  input: ['state'],
+  counter: ['total', 'rate'],
 }
 
 /** An answer's topic and correlation data come from outside, and wait here for the broker. Characters; bytes. */
@@ -225,6 +232,30 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
       return last === 'command' && more.length === 0 ? pin : undefined
     },
 
+    /** Everything below `devices/<node>` that the broker keeps. */
+    keptNodeTopics: ['status', 'info', 'health'].map((last) => `${topics.devices}/${last}`),
+
+    /** Of one sensor. */
+    keptSensorTopics: (id: string | undefined, quantities: readonly string[]): string[] =>
+      [...quantities, 'status'].map((last) => `${sensorPrefix(id)}/${last}`),
+
+    /** Of one pin. */
+    keptPinTopics: (pin: number, use: PinUse): string[] =>
+      KEPT_PIN_TOPICS[use].map((last) => `${topics.gpio}/${pin}/${last}`),
+
+    /** Takes from the broker what it keeps of a topic. */
+    cleared: (topic: string): Message => retained(topic, ''),
+
+    /** Home Assistant's device discovery: one message for the whole node. */
+    discovery: (prefix: string, payload: object): Message => retained(discoveryTopic(prefix), JSON.stringify(payload)),
+
+    discoveryTopic,
+
+    /** One topic of the node, of a sensor, of a pin, by its last level; for those who are told where to listen. */
+    nodeTopic: (last: 'status' | 'info' | 'health'): string => `${topics.devices}/${last}`,
+    sensorTopic: (id: string | undefined, last: string): string => `${sensorPrefix(id)}/${last}`,
+    pinTopic: (pin: number, last: 'command' | 'state' | 'total' | 'rate'): string => `${topics.gpio}/${pin}/${last}`,
+
     /** The topics of one sensor, for `info` and `check`. */
     sensorTopics: (id: string | undefined, quantities: readonly string[]): string[] =>
       [...quantities, 'data', 'status'].map((last) => `${sensorPrefix(id)}/${last}`),
@@ -232,6 +263,10 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
     /** The topics of one pin, for `info` and `check`. */
     pinTopics: (pin: number, use: PinUse): Record<string, string> =>
       Object.fromEntries(PIN_TOPICS[use].map((last) => [last, `${topics.gpio}/${pin}/${last}`])),
+  }
+
+  function discoveryTopic(prefix: string): string {
+    return `${prefix}/device/${node}/config`
   }
 
   function answer(id: string | number | undefined, outcome: Outcome): string {

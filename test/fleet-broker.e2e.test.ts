@@ -41,6 +41,7 @@ const OWN_TOPICS = [
   telemetry.pinState(17, 1),
   ...telemetry.count(5, { pulses: 2, total: 2, rate: 1 }, 10_000),
   telemetry.countRecord(5, 0, { pulses: 2, total: 2, rate: 1 }, 0),
+  telemetry.discovery('homeassistant', {}),
   ...(refused === undefined ? [] : [refused]),
   ...(result === undefined ? [] : [result]),
 ]
@@ -180,13 +181,15 @@ gpio: { backend: mock, outputs: [{ pin: 17 }] }
     },
   )
 
-  it('a node hears its own commands and requests', async () => {
+  it('a node hears its own commands and requests, and Home Assistant', async () => {
     const node = await client('rpi002')
+    const homeAssistant = await client('homeassistant')
     const topics = await heard(node, '#', async () => {
       await operator.publish('gpio/rpi002/17/command', 'on')
       await operator.publish('devices/rpi002/request', '{}')
+      await publish(homeAssistant, 'homeassistant/status', 'online')
     })
-    expect(topics).toEqual(['gpio/rpi002/17/command', 'devices/rpi002/request'])
+    expect(topics).toEqual(['gpio/rpi002/17/command', 'devices/rpi002/request', 'homeassistant/status'])
   })
 
   it.each(['gpio/rpi001/17/command', 'gpio/rpi002/17/command', 'devices/rpi001/request', 'homeassistant/status'])(

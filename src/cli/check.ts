@@ -53,6 +53,9 @@ export function describe(config: Config, outbox: string): string {
     ...(config.remote === undefined || config.remote.actions.length === 0
       ? []
       : [['requests', `${telemetry.requestTopic}: ${config.remote.actions.join(', ')}`]]),
+    ...(config.home_assistant === undefined
+      ? []
+      : [['Home Assistant', telemetry.discoveryTopic(config.home_assistant.prefix)]]),
     ...(config.gpio.outputs.length + config.gpio.inputs.length === 0
       ? []
       : [['pins', `${config.gpio.backend}: ${afterOurEnd(config.gpio)}`]]),

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { HOME } from '../home.ts'
 
-const manifest = z.object({ version: z.string() })
+const manifest = z.object({ version: z.string(), homepage: z.url().optional() })
 
 /** Path of a file that ships with the package, by its place below the top level. */
 export function packageFile(path: string): string {
@@ -12,5 +12,14 @@ export function packageFile(path: string): string {
 }
 
 export function packageVersion(): string {
-  return manifest.parse(JSON.parse(readFileSync(packageFile('package.json'), 'utf8'))).version
+  return read().version
+}
+
+/** Its page; undefined where it names none. */
+export function packageHome(): string | undefined {
+  return read().homepage
+}
+
+function read(): z.output<typeof manifest> {
+  return manifest.parse(JSON.parse(readFileSync(packageFile('package.json'), 'utf8')))
 }

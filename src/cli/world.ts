@@ -9,7 +9,7 @@ import { type Choice, GpioOnDemand } from '../gpio/on-demand.ts'
 import type { Logger } from '../log.ts'
 import { createNotifier } from '../systemd.ts'
 import { askTimedatectl } from '../timedatectl.ts'
-import { packageVersion } from './package.ts'
+import { packageHome, packageVersion } from './package.ts'
 
 /** `simulate` puts stand-ins in the place of hardware sensors, and a board in memory in that of the pins. */
 export async function createWorld(
@@ -18,6 +18,7 @@ export async function createWorld(
   simulate: boolean,
   load?: World['load'],
 ): Promise<World> {
+  const supportUrl = packageHome()
   let counters = countersOf(config)
   return {
     clock: systemClock,
@@ -27,6 +28,7 @@ export async function createWorld(
     notifier: createNotifier({ env: process.env, pid: process.pid, clock: systemClock, log }),
     simulate,
     version: packageVersion(),
+    ...(supportUrl === undefined ? {} : { supportUrl }),
     password: readPassword,
     ...(load === undefined ? {} : { load }),
     onConfig(next) {

@@ -5,6 +5,8 @@
 import { z } from 'zod'
 import { EDGES } from '../gpio/edge.ts'
 import { PULLS } from '../gpio/pull.ts'
+import { STATE_CLASSES, TOTAL_CLASSES } from './device-classes.ts'
+import { alternatives } from './suggest.ts'
 import { activeLow, clash, duration, label, number, pin, section, text, whole } from './values.ts'
 
 const unit = text.max(16, 'must have at most 16 characters')
@@ -46,6 +48,17 @@ const shape = {
     ),
 }
 
+/** Which of them, and which units, depends on the mode. */
+const deviceClass = z
+  .enum([...new Set([...STATE_CLASSES, ...Object.keys(TOTAL_CLASSES)])], {
+    error:
+      'must be a device class of Home Assistant, such as door, window or motion; of a counter energy, gas or water',
+  })
+  .optional()
+  .describe(
+    `What Home Assistant takes it for: \`door\`, \`window\`, \`motion\` or another of its [device classes](https://www.home-assistant.io/integrations/binary_sensor/#device-class). Of a counter ${alternatives(Object.keys(TOTAL_CLASSES).map((name) => `\`${name}\``))}; default: \`energy\` where \`unit\` is \`kWh\` or the like.`,
+  )
+
 const counting = {
   edge: z
     .enum(EDGES, { error: 'must be rising or falling' })
@@ -71,7 +84,17 @@ const counting = {
 }
 
 /** One entry of `gpio.inputs`. */
-export const input = section({ ...shape, ...counting })
+export const input = section({ ...shape, device_class: deviceClass, ...counting })
+  .superRefine((value, context) => {
+    const { mode, device_class: wanted, unit } = value
+    const names: readonly string[] = mode === 'state' ? STATE_CLASSES : Object.keys(TOTAL_CLASSES)
+    const units = mode === 'state' || wanted === undefined ? undefined : TOTAL_CLASSES[wanted]
+    if (wanted !== undefined && !names.includes(wanted)) {
+      clash(context, 'device_class', 'mode', `must be ${alternatives(names)} with mode: ${mode}`)
+    } else if (units !== undefined && !units.includes(unit ?? '')) {
+      clash(context, 'device_class', 'unit', `needs unit: ${alternatives(units)} beside it`)
+    }
+  })
   .superRefine((value, context) => {
     if (value.mode === 'state') {
       for (const key of Object.keys(counting) as (keyof typeof counting)[]) {

@@ -9,6 +9,8 @@ import { advise, clearTextPassword } from './advice.ts'
 import { findConflicts } from './conflicts.ts'
 import { readDocument } from './document.ts'
 import { expandTree } from './expand.ts'
+import { findHomeAssistantConflicts } from './home-assistant-conflicts.ts'
+import { statusTopic } from './home-assistant-schema.ts'
 import { findInterlockConflicts } from './interlock-conflicts.ts'
 import { findOwnedPins } from './pin-owners.ts'
 import { readText } from './read-text.ts'
@@ -97,6 +99,7 @@ export function parseConfig(text: string, file: string, given: LoadEnv): Parsed 
     ...owned.problems,
     ...findTopicConflicts(root, parsed.topics, id),
     ...longPrefixes(root, parsed, id),
+    ...findHomeAssistantConflicts(root, parsed, ownPrefixes(parsed, id), id),
   )
   return {
     config: complete(parsed, id, folder),
@@ -107,11 +110,12 @@ export function parseConfig(text: string, file: string, given: LoadEnv): Parsed 
 }
 
 function complete(parsed: ParsedConfig, id: string, folder: string): Config {
-  const { sensors, devices, gpio, alerts } = parsed.topics
   const { mock_history: history } = parsed.gpio
+  const { home_assistant: homeAssistant } = parsed
   return {
     ...parsed,
-    node: { id },
+    node: { ...parsed.node, id },
+    home_assistant: homeAssistant && { ...homeAssistant, status_topic: statusTopic(homeAssistant) },
     gpio: { ...parsed.gpio, ...(history === undefined ? {} : { mock_history: resolve(folder, history) }) },
     mqtt: { ...absolutePaths(parsed.mqtt, folder), client_id: parsed.mqtt.client_id ?? `sensor-node-${id}` },
     outbox: {
@@ -119,12 +123,18 @@ function complete(parsed: ParsedConfig, id: string, folder: string): Config {
       ...(parsed.outbox.path === undefined ? {} : { path: resolve(folder, parsed.outbox.path) }),
     },
     sensors: parsed.sensors as readonly SensorConfig[], // each as its own type's schema yields it
-    topics: {
-      sensors: withNode(sensors, id),
-      devices: withNode(devices, id),
-      gpio: withNode(gpio, id),
-      alerts: withNode(alerts, id),
-    },
+    topics: ownPrefixes(parsed, id),
+  }
+}
+
+/** The prefixes of this node. */
+function ownPrefixes({ topics }: ParsedConfig, id: string): ParsedConfig['topics'] {
+  const { sensors, devices, gpio, alerts } = topics
+  return {
+    sensors: withNode(sensors, id),
+    devices: withNode(devices, id),
+    gpio: withNode(gpio, id),
+    alerts: withNode(alerts, id),
   }
 }
 

@@ -88,7 +88,7 @@ function sensorSection(name: string, variant: Node, shared: readonly string[]): 
       : ''
   const heading = `**\`${name}\`**: ${type.summary}.${measures} ${variant.properties?.interval?.description ?? ''} Default: \`${interval}\`.`
   const options = Object.entries(variant.properties ?? {})
-    .filter(([key]) => !shared.includes(key))
+    .filter(([key]) => !shared.includes(key) || Object.hasOwn(type.options.shape, key))
     .flatMap(([key, node]) => rows(key, node, variant.required?.includes(key)))
   const extra = Object.keys(type.metric?.shape ?? {})
   const metric = Object.values(variant.properties?.metrics?.properties ?? {})[0]

@@ -3,6 +3,7 @@
  * from this. Keys are as in the file, durations are milliseconds in the program.
  */
 import { z } from 'zod'
+import { type HomeAssistantConfig, homeAssistant } from './home-assistant-schema.ts'
 import { input } from './input-schema.ts'
 import { remote } from './remote-schema.ts'
 import { type SensorConfig, sensor } from './sensor-schema.ts'
@@ -25,11 +26,13 @@ import {
   whole,
 } from './values.ts'
 
+export type { HomeAssistantConfig } from './home-assistant-schema.ts'
 export type { CounterConfig, InputConfig, StateInputConfig } from './input-schema.ts'
 export { type MetricConfig, type SensorConfig, sensorSchema } from './sensor-schema.ts'
 
 const node = section({
   id: id.optional().describe("The node's id, a level of its topics. Default: the first label of the host name."),
+  name: label,
 })
 
 const tls = section({
@@ -185,6 +188,7 @@ export const configSchema = section({
   topics: topics.prefault({}).describe('Where things are published; `{node}` stands for the node’s id.'),
   outbox: outbox.prefault({}).describe('Records on their way to the broker.'),
   remote,
+  home_assistant: homeAssistant.describe('Whether Home Assistant finds this node by itself.'),
 })
 
 /** What the schema yields. */
@@ -195,10 +199,12 @@ export type TopicsConfig = ParsedConfig['topics']
 export type RemoteConfig = ParsedConfig['remote']
 
 /** A loaded configuration: ids and client id filled in, `{node}` replaced in the prefixes, paths made absolute. */
-export interface Config extends Omit<ParsedConfig, 'node' | 'mqtt' | 'sensors'> {
-  readonly node: { readonly id: string }
+export interface Config extends Omit<ParsedConfig, 'node' | 'mqtt' | 'sensors' | 'home_assistant'> {
+  readonly node: { readonly id: string; readonly name?: string | undefined }
   readonly mqtt: MqttConfig & { readonly client_id: string }
   readonly sensors: readonly SensorConfig[]
+  /** Absent: Home Assistant is not told. */
+  readonly home_assistant?: HomeAssistantConfig | undefined
 }
 
 function checkUrl(url: string, context: z.RefinementCtx): void {

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { QUANTITIES, type Quantity } from '../reading.ts'
 import { type SensorTypeName, sensorTypes } from '../sensors/index.ts'
 import type { SensorType } from '../sensors/sensor.ts'
-import { clash, duration, formatDuration, id, number, positiveDuration, section, whole } from './values.ts'
+import { clash, duration, formatDuration, id, label, number, positiveDuration, section, whole } from './values.ts'
 
 /** The filters that stand below `metrics.<quantity>` of every sensor. */
 const filters = {
@@ -49,6 +49,7 @@ function checksOf(schema: z.ZodObject | undefined): z.core.$ZodCheck<unknown>[] 
 /** What every sensor has, whatever its type. */
 const everySensor = {
   id: id.optional().describe('A level of its topics. At most one sensor has none: that is the node’s own.'),
+  name: label,
   timeout: positiveDuration.optional(),
 }
 
@@ -66,6 +67,7 @@ export function schemaOfType<N extends string>(name: N, type: SensorType) {
   const schema = section({
     type: z.literal(name),
     id: everySensor.id,
+    name: everySensor.name,
     interval: duration
       .refine(
         (ms) => ms >= type.minIntervalMs,
@@ -97,6 +99,8 @@ export const sensor = z.discriminatedUnion('type', sensorSchemas)
 export interface SensorConfig {
   readonly type: SensorTypeName
   readonly id?: string | undefined
+  /** A label; of `iio` the chip's name. */
+  readonly name?: string | undefined
   /** ms. */
   readonly interval: number
   /** ms; undefined: by type and interval. */

@@ -31,7 +31,7 @@ export function section<S extends z.ZodRawShape>(shape: S) {
 export const label = text
   .max(64, 'must have at most 64 characters')
   .optional()
-  .describe('A label for people, in `info` and the log.')
+  .describe('A label for people, in `info`, the log and Home Assistant. Nothing depends on it: it can be changed.')
 
 /** A thing that is on while its wire is low. */
 export const activeLow = flag.default(false).describe('True where the wire is low while the thing is on.')

@@ -45,6 +45,8 @@ export interface SensorType<O extends z.ZodObject = z.ZodObject, M extends z.Zod
   readonly timeoutMs?: number
   /** Whether `--simulate` stands in for it. */
   readonly hardware: boolean
+  /** Whether it tells of the node itself, not of its surroundings. */
+  readonly diagnostic?: boolean
   /** BCM numbers of header pins that this sensor drives or reads itself. */
   readonly pins?: (options: z.output<O>) => readonly number[]
   /** Keys below `metrics.<quantity>` that this type adds to the filters, or takes from them. */

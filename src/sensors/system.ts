@@ -58,6 +58,7 @@ export const system = sensorType({
   minIntervalMs: 1000,
   defaultIntervalMs: 60_000,
   hardware: false,
+  diagnostic: true,
   async open(options, env) {
     const reader = readerOf(options, env)
     const sources = await locate(reader, options)

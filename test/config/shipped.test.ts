@@ -58,10 +58,10 @@ it('has parts to use that load, each by itself, without a warning', async () => 
   const parts = variants(await readFile(SHIPPED, 'utf8'))
   expect(parts.map(({ part }) => part)).toEqual([
     '# node:',
+    '# home_assistant: true',
     '# username: kitchen',
     '# tls:',
     '# - type: dht11',
-    '# - type: dht22',
     '# - type: ads1115',
     '# - type: ds18b20',
     '# - type: iio',

@@ -200,7 +200,7 @@ describe('an unknown key', () => {
     ],
     [
       sensor('__proto__: 1', 'system'),
-      '3:5 sensors[0].__proto__: unknown key (valid here: type, id, interval, timeout, metrics, disk, interface and throttled)',
+      '3:5 sensors[0].__proto__: unknown key (valid here: type, id, name, interval, timeout, metrics, disk, interface and throttled)',
     ],
   ])('is told at the key, with the nearest of those that are valid there: %j', (text, expected) => {
     expect(problemsOf(text)).toEqual([expected])
@@ -264,7 +264,7 @@ describe('a sensor of unknown type', () => {
       `2:11 sensors[0].type: ${TYPE}; it is dth11 (did you mean dht11?)`,
       `3:10 sensors[0].pin: ${PIN}; it is the number 40`,
       '4:15 sensors[0].interval: must be at least 3s for type dht11; it is 1s',
-      '5:5 sensors[0].bus: unknown key (valid here: type, id, interval, timeout, metrics, pin and driver)',
+      '5:5 sensors[0].bus: unknown key (valid here: type, id, name, interval, timeout, metrics, pin and driver)',
     ])
   })
 
