@@ -20,7 +20,8 @@ export interface ConnectOptions {
   readonly config: MqttConfig & { readonly client_id: string }
   readonly protocol: 4 | 5
   readonly password: () => Promise<string | undefined>
-  readonly will: Message
+  /** Undefined: the broker says nothing when the connection breaks. */
+  readonly will: Message | undefined
   /** What the broker is known not to take more than, whatever it says. */
   readonly takes: Takes
   readonly onMessage: (message: Incoming) => void
@@ -34,8 +35,8 @@ export interface Connection {
   readonly limits: Limits
   /** Resolves when the broker has acknowledged it (QoS 0: when it is written). @throws ConnectionError, `refused` where it is the message's fault */
   publish(message: Message): Promise<void>
-  /** Subscribes at QoS 2, with Retain As Published; gives the QoS that was granted. @throws ConnectionError, `refused` where the broker refuses it */
-  subscribe(filter: string): Promise<number>
+  /** Subscribes at QoS 2, or the one given, with Retain As Published; gives the QoS that was granted. @throws ConnectionError, `refused` where the broker refuses it */
+  subscribe(filter: string, qos?: 0 | 2): Promise<number>
   /** Resolves when the broker has acknowledged it. @throws ConnectionError as `subscribe` */
   unsubscribe(filter: string): Promise<void>
   /** Resolves with the reason when the connection has ended, also after `end`. Never rejects. */
@@ -217,11 +218,11 @@ async function open(
       const properties = protocol === 5 ? { properties: propertiesOf(fitting) } : {}
       await request((done) => client.publish(topic, payload, { qos, retain, ...properties }, done))
     },
-    async subscribe(filter) {
+    async subscribe(filter, qos = 2) {
       const granted = await request<{ readonly qos: number }[]>((done) =>
-        client.subscribe(filter, { qos: 2, rap: true, rh: 0 }, done),
+        client.subscribe(filter, { qos, rap: true, rh: 0 }, done),
       )
-      return granted?.[0]?.qos ?? 2
+      return granted?.[0]?.qos ?? qos
     },
     async unsubscribe(filter) {
       await request((done) => client.unsubscribe(filter, done))

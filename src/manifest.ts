@@ -184,7 +184,7 @@ export function manifestFile(folder: string, log: Logger): StateFile<ManifestCon
     file: join(folder, MANIFEST_FILE),
     contents,
     what: 'the list of retained topics',
-    without: 'what an earlier configuration left at the broker stays there',
+    without: 'what an earlier configuration left at the broker stays there; sensor-node purge finds it',
     log,
   })
 }

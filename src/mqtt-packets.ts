@@ -14,7 +14,7 @@ const LARGEST_PACKET = 2 * 1024 * 1024
 export interface ClientConfig {
   readonly config: MqttConfig & { readonly client_id: string }
   readonly protocol: 4 | 5
-  readonly will: Message
+  readonly will: Message | undefined
   readonly password: string | undefined
 }
 
@@ -80,6 +80,8 @@ export function clientOptions({ config, protocol, will, password }: ClientConfig
     ...(protocol === 5 ? { properties: { maximumPacketSize: LARGEST_PACKET } } : {}),
     ...(config.username === undefined ? {} : { username: config.username }),
     ...(password === undefined ? {} : { password }),
-    will: { topic: will.topic, payload: Buffer.from(will.payload), qos: will.qos, retain: will.retain },
+    ...(will === undefined
+      ? {}
+      : { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: will.qos, retain: will.retain } }),
   }
 }

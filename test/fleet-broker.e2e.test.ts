@@ -181,15 +181,32 @@ gpio: { backend: mock, outputs: [{ pin: 17 }] }
     },
   )
 
-  it('a node hears its own commands and requests, and Home Assistant', async () => {
+  it('a node hears its own commands and requests, Home Assistant, and of what nodes say only what the broker keeps of itself', async () => {
     const node = await client('rpi002')
     const homeAssistant = await client('homeassistant')
+    const own = ['status', 'info', 'health'].map((last) => `devices/rpi002/${last}`)
+    const kept = [
+      ...own,
+      'sensors/rpi002/attic/temperature',
+      'alerts/rpi002/frost',
+      'homeassistant/device/rpi002/config',
+    ]
+    const pins = ['state', 'total', 'rate'].map((last) => `gpio/rpi002/5/${last}`)
     const topics = await heard(node, '#', async () => {
       await operator.publish('gpio/rpi002/17/command', 'on')
       await operator.publish('devices/rpi002/request', '{}')
       await publish(homeAssistant, 'homeassistant/status', 'online')
+      for (const topic of [...kept, ...pins, 'gpio/rpi002/5/error', 'devices/rpi002/response/operator'])
+        expect(await publish(node, topic)).toBe(0)
+      await operator.until(on('sensors/rpi001/data')) // another node's
     })
-    expect(topics).toEqual(['gpio/rpi002/17/command', 'devices/rpi002/request', 'homeassistant/status'])
+    expect(topics).toEqual([
+      'gpio/rpi002/17/command',
+      'devices/rpi002/request',
+      'homeassistant/status',
+      ...kept,
+      ...pins,
+    ])
   })
 
   it.each(['gpio/rpi001/17/command', 'gpio/rpi002/17/command', 'devices/rpi001/request', 'homeassistant/status'])(

@@ -1,10 +1,10 @@
-/** The built agent, a real Mosquitto, and what is left there through restarts, renames and removals. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+/** The built agent, a real Mosquitto, and what is left there through restarts, renames, removals and `purge`. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { type AgentProcess, startAgent } from './fakes/agent-process.ts'
-import { type Mosquitto, startMosquitto } from './fakes/mosquitto.ts'
+import { type AgentProcess, runToEnd, startAgent } from './fakes/agent-process.ts'
+import { freePort, type Mosquitto, startMosquitto } from './fakes/mosquitto.ts'
 import { type Observer, observe, on, type Seen } from './fakes/observer.ts'
 import { describeWith } from './fakes/tools.ts'
 import { accepted, type Discovery } from './home-assistant/rules.ts'
@@ -91,6 +91,8 @@ describeWith(['mosquitto'], 'the built agent, a real Mosquitto and what stays th
     if (payload === undefined) throw new Error('nothing was told')
     return accepted({ topic: DISCOVERY, payload, retain: true })
   }
+  const purge = (...args: string[]): ReturnType<typeof runToEnd> => runToEnd(['purge', ...args])
+  const file = (name: string): string => join(folder, `${name}.yaml`)
 
   it('announces the node, and again when Home Assistant has started', async () => {
     await start({ sensors: `${BME}, ${ATTIC}`, pins: `${LED}, inputs: [{ pin: 27, name: Door, device_class: door }]` })
@@ -184,7 +186,89 @@ describeWith(['mosquitto'], 'the built agent, a real Mosquitto and what stays th
     expect(before.length).toBeGreaterThan(9)
     await stopped(await start())
     expect(await others()).toEqual(before)
+    const { code, output } = await purge('--config', file('rpi001'), '--state', join(folder, 'state-rpi001'))
+    expect({ code, output }).toMatchObject({ code: 0 })
+    expect(await others()).toEqual(before)
+    expect((await kept()).size).toBe(before.length)
     expect(other.child.exitCode).toBeNull()
+  })
+
+  it('is purged of everything, and what other programs keep stays', async () => {
+    const strange = [
+      'homeassistant/device/rpi003/config',
+      'gpio/5/state',
+      'sensors/rpi0011/temperature',
+      'devices/rpi001/request',
+    ]
+    for (const topic of strange) await observer.publish(topic, 'x', { retain: true })
+    const slow = `${BME}, ${ATTIC}`.replaceAll('1s', '5m') // or its values would expire meanwhile
+    const agent = await start({ sensors: slow })
+    const refused = await purge('--config', file('rpi001'), '--state', join(folder, 'state-rpi001'))
+    expect(refused).toMatchObject({ code: 1 })
+    expect(refused.output).toMatch(/rpi001 is online.*--force/)
+    await stopped(agent)
+    const all = [...(await kept()).keys()].filter((topic) => !strange.includes(topic)).sort()
+
+    const dry = await purge('--config', file('rpi001'), '--state', join(folder, 'state-rpi001'), '--dry-run')
+    expect(dry.code).toBe(0)
+    expect((await kept()).size).toBe(all.length + strange.length)
+    const done = await purge('--config', file('rpi001'), '--state', join(folder, 'state-rpi001'))
+    expect(done.code).toBe(0)
+    for (const { output } of [dry, done]) {
+      expect(
+        output
+          .split('\n')
+          .filter((line) => all.includes(line))
+          .sort(),
+      ).toEqual(all)
+    }
+    expect([...(await kept()).keys()].sort()).toEqual(strange.sort())
+    expect(await readdir(join(folder, 'state-rpi001'))).not.toContain('retained.json')
+    expect(await purge('--config', file('rpi001'), '--state', join(folder, 'state-rpi001'))).toMatchObject({ code: 0 })
+  })
+
+  it('is purged without its list, too, also of sensors that the configuration has no more, by MQTT 3.1.1', async () => {
+    await stopped(await start({ sensors: `${BME}, ${ATTIC}` }))
+    await rm(join(folder, 'state-rpi001'), { recursive: true })
+    await configure({ rest: 'home_assistant: false' }) // the discovery message is found nevertheless
+    const config = await readFile(file('rpi001'), 'utf8')
+    await writeFile(file('rpi001'), config.replace("' }", "', protocol: 4 }"))
+    const { code, output } = await purge('--config', file('rpi001'), '--state', join(folder, 'state-rpi001'))
+    expect({ code, output }).toMatchObject({ code: 0 })
+    expect(output).toMatch(/retained.json is not there/)
+    expect([...(await kept()).keys()]).toEqual([])
+  })
+
+  it('is purged with --force while it runs, and says itself again what it has', async () => {
+    const agent = await start()
+    const { code } = await purge('--config', file('rpi001'), '--state', join(folder, 'state-rpi001'), '--force')
+    expect(code).not.toBe(78)
+    await observer.until(on('sensors/rpi001/temperature'))
+    await stopped(agent)
+  })
+
+  it('that can’t be purged says why, and forgets nothing', async () => {
+    await stopped(await start())
+    const list = await readFile(join(folder, 'state-rpi001', 'retained.json'), 'utf8')
+    const config = await readFile(file('rpi001'), 'utf8')
+    await writeFile(file('nowhere'), config.replace(mosquitto.url, `mqtt://127.0.0.1:${await freePort()}`))
+    const nowhere = await purge('--config', file('nowhere'), '--state', join(folder, 'state-rpi001'))
+    expect(nowhere.code).toBe(1)
+    expect(nowhere.output).toMatch(/nothing listens at that address/)
+
+    const acl = join(folder, 'acl')
+    await writeFile(acl, 'topic read #\ntopic write sensors/#\n')
+    await mosquitto.kill()
+    await mosquitto.start(['allow_anonymous true', `acl_file ${acl}`, `user ${userInfo().username}`])
+    const closed = await purge('--config', file('rpi001'), '--state', join(folder, 'state-rpi001'))
+    expect(closed.code).toBe(1)
+    expect(closed.output).toMatch(/devices\/rpi001\/status is not cleared: the broker’s access rules/)
+    const after = JSON.parse(await readFile(join(folder, 'state-rpi001', 'retained.json'), 'utf8'))
+    expect(JSON.parse(list).topics).toEqual(expect.arrayContaining(after.topics))
+    expect(after.topics).toContain('devices/rpi001/status')
+    expect(after.topics).not.toContain('sensors/rpi001/status')
+
+    expect(await purge('--config', join(folder, 'none.yaml'))).toMatchObject({ code: 78 })
   })
 
   it('has every entity on topics on which it says something that the entity can read', async () => {

@@ -6,6 +6,7 @@ import { EXIT } from './exit-code.ts'
 import { packageVersion } from './package.ts'
 import type { PlanFlags } from './plan.ts'
 import { printProblems } from './problems.ts'
+import type { PurgeFlags } from './purge.ts'
 import type { ReadFlags } from './read.ts'
 import type { RunFlags } from './run.ts'
 import type { ScanFlags } from './scan.ts'
@@ -25,6 +26,12 @@ No pin is driven and nothing is written to any chip: an I2C address is asked by 
 the kernel holds is not touched. What a chip is, is guessed by its address; sensor-node read finds out. Chips that have
 nothing to say before a measurement (SHT3x, SHT4x, HTU21D, Si7021) show themselves only with --quick, which sends them
 their address and no byte. While the service runs, a probe may cost it one read. Needs no configuration and no broker.
+`
+
+const PURGE_HELP = `
+Clears at the broker of the configuration what the agent has ever published there retained: what it has written down, what
+the configuration names, and what lies below the prefixes that are this node's alone. Prints each topic. Stop the agent
+before; Home Assistant, if it runs, removes the device. Run it as the user who may read the agent's state (sudo).
 `
 
 /** Runs what the arguments ask for; the result is the exit code. */
@@ -97,6 +104,19 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .action(async (flags: ScanFlags) => {
       const { scan } = await import('./scan.ts')
       code = await scan(flags)
+    })
+
+  program
+    .command('purge')
+    .description('take from the broker everything that it keeps of this node; exits 1 if something is left')
+    .option('-c, --config <file>', 'the configuration; default: ./config.yaml, then /etc/sensor-node/config.yaml')
+    .option('--state <folder>', 'where the agent keeps its state; default: $STATE_DIRECTORY, then /var/lib/sensor-node')
+    .option('--dry-run', 'only print what the broker keeps')
+    .option('--force', 'though the agent runs')
+    .addHelpText('after', PURGE_HELP)
+    .action(async (flags: PurgeFlags) => {
+      const { purge } = await import('./purge.ts')
+      code = await purge(flags)
     })
 
   program
