@@ -31,6 +31,7 @@ import { createRequests } from './requests.ts'
 import { createRetention } from './retention.ts'
 import { createRouter } from './router.ts'
 import { sense } from './sensing.ts'
+import { sensorTypes } from './sensors/index.ts'
 import { createSequences } from './sequences.ts'
 import type { Notifier } from './systemd.ts'
 import { createTelemetry, type Incoming, type Message } from './telemetry.ts'
@@ -170,7 +171,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
       ...common,
       what: 'sensor',
       keyOf: ({ id }) => id ?? OWN,
-      goesOn: (running, next) => same({ ...running, name: '' }, { ...next, name: '' }), // the name is for people
+      goesOn: (running, next) => same(withoutLabel(running), withoutLabel(next)),
       run(part) {
         const sensor = part.config()
         return sense(
@@ -351,6 +352,11 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   if (kept === LATE) log.warn('the disk of the outbox did not answer in time')
   log.info('stopped')
   if (failed.signal.aborted) throw failed.signal.reason
+}
+
+/** The name is for people, but where a type has an option that is called so: the driver of the kernel it reads by. */
+function withoutLabel(sensor: SensorConfig): object {
+  return 'name' in sensorTypes[sensor.type].options.shape ? sensor : { ...sensor, name: undefined }
 }
 
 function newRun(): string {
