@@ -5,6 +5,9 @@
  *
  * Two queues. `#inTurn`: commands, in their order; one may wait for its interlock there. `#onLine`: whoever reads or
  * writes the line, never for longer than the driver takes; what switches off for safety waits in this one alone.
+ *
+ * Where both are empty, a command has reached the driver when `command` returns: a button of a rule switches a light in
+ * the same turn of the event loop. Only an interlock, and what has to be on record before the wire moves, take longer.
  */
 import type { Clock } from './clock.ts'
 import type { Command } from './command.ts'
@@ -16,6 +19,7 @@ import { LATE, withDeadline } from './deadline.ts'
 import { GpioError, messageOf, Refused } from './errors.ts'
 import { FaultLog } from './faults.ts'
 import type { Gpio, Level, Output } from './gpio/gpio.ts'
+import { InOrder } from './gpio/in-order.ts'
 import { opposite } from './gpio/wire.ts'
 import type { Interlock, Member } from './interlock.ts'
 import type { LastLevels } from './last-levels.ts'
@@ -64,8 +68,8 @@ export class OutputPin implements Member {
   #switched: number | undefined
   /** Commands of this pin: one at a time, in order, and no more than so many. */
   readonly #inTurn = createCommandQueue()
-  /** Tail of the reads and writes of the line. */
-  #line: Promise<unknown> = Promise.resolve()
+  /** The reads and writes of the line. */
+  readonly #line = new InOrder()
   /** The one switch of its own that any later command calls off: the end of a `for`. */
   #pulse = new AbortController()
   #maxOn = new AbortController()
@@ -250,6 +254,7 @@ export class OutputPin implements Member {
       return undefined // done
     })
     if (target === undefined) return
+    if (this.#ended) throw new Refused(STOPPING)
     try {
       if (number < this.#turning) throw new Refused(OVERTAKEN)
       await this.#goOn(new AbortController(), () => {
@@ -391,8 +396,8 @@ export class OutputPin implements Member {
     if (this.#output === undefined) throw new GpioError('lost', this.#unusable())
     const old = times.of(this.pin)
     const on = level === 1 && this.#config.max_on !== undefined ? { onSince: old.onSince ?? clock.monotonic() } : {}
-    const keep = (): Promise<void> => times.keep(this.pin, { ...old, ...owed, ...on })
-    await withDeadline(keep, KEEP_DEADLINE_MS, clock) // a folder that hangs must not hold a pump on
+    const kept = times.keep(this.pin, { ...old, ...owed, ...on })
+    if (kept !== undefined) await withDeadline(() => kept, KEEP_DEADLINE_MS, clock) // a folder that hangs must not hold a pump on
     try {
       await this.#output.write(level)
     } catch (error) {
@@ -495,8 +500,6 @@ export class OutputPin implements Member {
   }
 
   #onLine<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#line.then(work)
-    this.#line = turn.catch(() => {}) // whoever asked for the work gets its error
-    return turn
+    return this.#line.add(work)
   }
 }

@@ -96,11 +96,14 @@ export class OutputTimes {
     void this.#save()
   }
 
-  /** Resolves when a SIGKILL can't take it away any more. Never rejects: what can't be kept is told by the file. */
-  async keep(pin: number, times: PinTimes): Promise<void> {
+  /**
+   * Resolves when a SIGKILL can't take it away any more; undefined where nothing had to be written for that. Never
+   * rejects: what can't be kept is told by the file.
+   */
+  keep(pin: number, times: PinTimes): Promise<void> | undefined {
     const known = JSON.stringify(this.of(pin))
     this.#pins.set(pin, times)
-    if (this.#kept.has(pin) && JSON.stringify(times) !== known) await this.#save()
+    return this.#kept.has(pin) && JSON.stringify(times) !== known ? this.#save() : undefined
   }
 
   async flush(): Promise<void> {

@@ -31,6 +31,29 @@ describe('commands', () => {
     expect(states.slice(1)).toEqual(['17=1', '17=0', '17=1', '17=0', '17=1'])
   })
 
+  it.each<[string, Partial<OutputConfig>]>([
+    ['plain', {}],
+    ['limited', { max_on: MINUTE }],
+    ['slow', { min_interval: SECOND }],
+    ['on at the low level', { active_low: true }],
+  ])('move the wire of a pin that is at rest before they return: %s', async (_, config) => {
+    const { outputs, board } = await openOutput(config)
+    const before = board.physical(PIN)
+    const done = outputs.command(PIN, toggle)
+    expect(board.physical(PIN)).toBe(before === 0 ? 1 : 0)
+    expect(await done).toBe(1)
+  })
+
+  it('wait behind the one that is under way, in their order', async () => {
+    const { outputs, board, gpio } = await openOutput()
+    const release = gpio.stall(PIN)
+    const all = [outputs.command(PIN, on), outputs.command(PIN, off), outputs.command(PIN, toggle)]
+    release()
+    expect(board.physical(PIN)).toBe(0)
+    expect(await Promise.all(all)).toEqual([1, 0, 1])
+    expect(board.history(PIN).map(({ level }) => level)).toEqual([0, 1, 0, 1])
+  })
+
   it('are logical: with active_low the wire is low while the thing is on', async () => {
     const { send, states, board } = await openOutput({ active_low: true })
     expect(board.physical(PIN)).toBe(1)

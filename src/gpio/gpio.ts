@@ -22,7 +22,10 @@ export interface Output {
   readonly line: number
   /** What the line really is, read back. @throws GpioError */
   read(): Promise<Level>
-  /** Resolves when the line has the level. @throws GpioError */
+  /**
+   * Resolves when the line has the level. Where nothing else is under way on it, it has the level when `write` returns:
+   * a button switches a light in the same turn of the event loop. @throws GpioError
+   */
   write(level: Level): Promise<void>
 }
 

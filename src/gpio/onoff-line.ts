@@ -16,6 +16,7 @@ export interface OnoffGpio {
   read(): Promise<Level>
   readSync(): Level
   write(level: Level): Promise<void>
+  writeSync(level: Level): void
   watch(callback: (error: Error | null | undefined, level: Level) => void): void
   unwatchAll(): void
   unexport(): void
@@ -70,6 +71,11 @@ export class OnoffLine {
   /** Logical. Never two at once: their order would be anyone's guess. @throws the kernel's error, unwrapped */
   write(level: Level): Promise<void> {
     return this.#onoff.write(level)
+  }
+
+  /** The same, done when it returns: not in a pool of threads, which slow sensors may have filled. @throws likewise */
+  writeNow(level: Level): void {
+    this.#onoff.writeSync(level)
   }
 
   /** A refused write as an error of ours. */

@@ -4,6 +4,7 @@
  */
 import { codeOf, GpioError, messageOf } from '../errors.ts'
 import type { Level, Output, OutputOptions } from './gpio.ts'
+import { InOrder } from './in-order.ts'
 import { type OnoffDriver, type OnoffLine, openLine } from './onoff-line.ts'
 
 /** A write that fails so found a line that is not our output any more: unexported, its chip gone, or made an input. */
@@ -17,8 +18,8 @@ export class OnoffOutput implements Output {
   /** Undefined while the line is lost, and after close. */
   #held: OnoffLine | undefined
   #closed = false
-  /** What is under way on this line; onoff would let two writes overtake each other. */
-  #tail: Promise<unknown> = Promise.resolve()
+  /** onoff would let two writes overtake each other. */
+  readonly #line = new InOrder()
 
   private constructor(driver: OnoffDriver, line: number, activeLow: boolean, held: OnoffLine, signal: AbortSignal) {
     this.#driver = driver
@@ -47,10 +48,12 @@ export class OnoffOutput implements Output {
   }
 
   write(level: Level): Promise<void> {
+    const { idle } = this.#line
     return this.#inOrder(async () => {
       if (this.#held === undefined) return await this.#reclaim(level, undefined)
       try {
-        await this.#held.write(level)
+        if (idle) this.#held.writeNow(level)
+        else await this.#held.write(level)
       } catch (error) {
         if (!LOST.includes(codeOf(error))) throw this.#held.writeError(level, error)
         this.#held.letGo()
@@ -63,7 +66,7 @@ export class OnoffOutput implements Output {
   /** The line stays exported and driven. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#tail
+    await this.#line.add(async () => {})
     this.#held?.letGo()
     this.#held = undefined
   }
@@ -82,8 +85,6 @@ export class OnoffOutput implements Output {
 
   #inOrder<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new GpioError('misuse', `GPIO${this.line} was closed`))
-    const result = this.#tail.then(work)
-    this.#tail = result.catch(() => {}) // the caller has `result`
-    return result
+    return this.#line.add(work)
   }
 }

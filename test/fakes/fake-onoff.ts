@@ -80,6 +80,11 @@ export class FakeOnoff {
     this.#sysfs.writeSync(this.#path('value'), String(level))
   }
 
+  writeSync(level: Level): void {
+    this.#value()
+    this.#sysfs.writeSync(this.#path('value'), String(level))
+  }
+
   watch(listener: Listener): void {
     this.#listeners.push(listener)
     this.#sysfs.line(this.#number).watchers.add(this.#wake)

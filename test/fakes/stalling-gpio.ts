@@ -21,7 +21,8 @@ export function createStallingGpio(inner: Gpio): StallingGpio {
           return await output.read()
         },
         async write(level) {
-          await gates.get(line)
+          const gate = gates.get(line)
+          if (gate !== undefined) await gate
           await output.write(level)
         },
       }

@@ -66,6 +66,16 @@ export function gpioContract(name: string, createBench: () => Promise<Bench>, tr
       expect([await output.read(), bench.physical(LINE)]).toEqual([0, 1])
     })
 
+    it('a write to a line on which nothing is under way is done when it returns', async () => {
+      const output = await bench.gpio.output(LINE, { initial: 0, activeLow: false })
+      const first = output.write(1)
+      expect(bench.physical(LINE)).toBe(1)
+      await first
+      const second = output.write(0)
+      expect(bench.physical(LINE)).toBe(0)
+      await second
+    })
+
     it('writes that are not waited for happen in their order', async () => {
       const output = await bench.gpio.output(LINE, { initial: 0, activeLow: false })
       await Promise.all([output.write(1), output.write(0), output.write(1)])
