@@ -2,7 +2,7 @@
 import type { Message } from './telemetry.ts'
 
 export interface Takes {
-  readonly maximumQos: 0 | 1
+  readonly maximumQos: 0 | 1 | 2
   readonly retainAvailable: boolean
 }
 
@@ -25,7 +25,8 @@ export function limitsOf(properties: Readonly<Record<string, unknown>>, most: Ta
   const { receiveMaximum, maximumQoS, retainAvailable, maximumPacketSize } = properties
   return {
     receiveMaximum: Math.min(positive(receiveMaximum) ?? DEFAULT_WINDOW, LARGEST_WINDOW),
-    maximumQos: maximumQoS === 0 ? 0 : most.maximumQos,
+    // What takes a will at 1 is not asked whether it takes 2: nearly all do.
+    maximumQos: maximumQoS === 0 || most.maximumQos === 0 ? 0 : maximumQoS === 1 ? 1 : 2,
     retainAvailable: retainAvailable !== false && most.retainAvailable,
     maximumPacketSize: positive(maximumPacketSize) ?? LARGEST_PACKET,
   }
@@ -37,7 +38,7 @@ function positive(value: unknown): number | undefined {
 
 /** The message as this broker takes it. */
 export function lowered(message: Message, { maximumQos, retainAvailable }: Takes): Message {
-  const qos = maximumQos === 0 ? 0 : message.qos
+  const qos = message.qos > maximumQos ? maximumQos : message.qos
   const retain = message.retain && retainAvailable
   return qos === message.qos && retain === message.retain ? message : { ...message, qos, retain }
 }

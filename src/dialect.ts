@@ -45,7 +45,7 @@ export class Dialect {
   /** The candidate was proven before: a single cut of a whole will is enough. */
   #proven = false
   /** The limits that were told last. */
-  #told = '1 true'
+  #told = '2 true'
 
   constructor(protocol: 4 | 5, will: Message, log: Logger) {
     this.#protocol = protocol

@@ -72,6 +72,12 @@ export class LiveView {
     }
   }
 
+  /** The broker has it. What is not ours alone is not said again: somebody else may have said another thing since. */
+  taken(message: Message): void {
+    if (message.once === true && this.#latest.get(message.topic)?.message === message)
+      this.#latest.delete(message.topic)
+  }
+
   /** The next message to send, with what is left of its life; states before events. Not of `except`, `EVENTS` among them. */
   next(except: ReadonlySet<string> = new Set()): Message | undefined {
     for (const topic of this.#due) {

@@ -97,7 +97,7 @@ export class Sender {
   }
 
   #hand(connection: Connection, flight: Flight): void {
-    const { outbox, suspicion, onTaken } = this.#options
+    const { live, outbox, suspicion, onTaken } = this.#options
     const { message, entry } = flight
     this.#flights.add(flight)
     connection
@@ -105,6 +105,7 @@ export class Sender {
       .then(
         () => {
           if (entry !== undefined) outbox.acknowledged(entry)
+          else live.taken(message)
           if (entry !== undefined || message.retain) suspicion.cleared(suspect(message))
           onTaken(message)
         },

@@ -9,10 +9,12 @@ import type { Reading } from './reading.ts'
 export interface Message {
   readonly topic: string
   readonly payload: string
-  readonly qos: 0 | 1
+  readonly qos: 0 | 1 | 2
   readonly retain: boolean
   /** A retained value that nobody renews is cleared by the broker after this (MQTT 5), ms. */
   readonly expiresMs?: number
+  /** A retained value on a topic that others write, too: once the broker has it, it is not sent again. */
+  readonly once?: true
   /** What the asker of an answer knows it by (MQTT 5). */
   readonly correlation?: Uint8Array
 }
@@ -47,6 +49,21 @@ export interface Count {
   readonly total: number
   /** Absent while it is not known. */
   readonly rate?: number
+}
+
+export type AlertEventKind = 'begin' | 'repeat' | 'escalate' | 'end'
+
+/** What is told of an alert. */
+export interface AlertTold {
+  /** Id of the sensor that it is about. */
+  readonly sensor: string | undefined
+  /** The rule, and the metric, pin and value, as far as there are any. */
+  readonly about: Readonly<Record<string, string | number>>
+  /** ms since 1970. */
+  readonly since: number
+  readonly count: number
+  /** The wall clock is known to be wrong. */
+  readonly unsynchronised: boolean
 }
 
 /** What a pin of the configuration is to MQTT. */
@@ -130,7 +147,11 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
     /** The same record with another time: it was read before the clock was set. What is no record of ours stays as it is. */
     corrected(record: Message, at: number): Message {
       try {
-        const payload = { ...JSON.parse(record.payload), timestamp: new Date(at).toISOString(), clock: 'corrected' }
+        const old = JSON.parse(record.payload)
+        const moved = (text: string): string =>
+          new Date(Date.parse(text) + at - Date.parse(old.timestamp)).toISOString()
+        const since = typeof old.since === 'string' ? { since: moved(old.since) } : {}
+        const payload = { ...old, timestamp: new Date(at).toISOString(), ...since, clock: 'corrected' }
         return { ...record, payload: JSON.stringify(payload) }
       } catch {
         return record
@@ -220,6 +241,75 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
       qos: 1,
       retain: false,
       ...(to?.correlation === undefined ? {} : { correlation: to.correlation }),
+    }),
+
+    /** What a topic is to this node, which has these pins: one that it obeys, or speaks on; undefined: it is not ours. */
+    ownTopic(topic: string, pins: ReadonlySet<number>): 'heard' | 'told' | undefined {
+      if (topic === `${topics.devices}/request`) return 'heard'
+      const below = (prefix: string): boolean => topic === prefix || topic.startsWith(`${prefix}/`)
+      if ([topics.sensors, topics.devices, topics.alerts].some(below)) return 'told'
+      const [pin = '', last = '', ...more] = below(topics.gpio) ? topic.slice(topics.gpio.length + 1).split('/') : []
+      if (more.length > 0 || !pins.has(Number(pin)) || pin === '') return undefined
+      if (last === 'command') return 'heard'
+      return Object.values(PIN_TOPICS).some((lasts) => lasts.includes(last)) ? 'told' : undefined
+    },
+
+    /** An alert that is active: `since` as it is known now, `count` of the times that it was told. */
+    alert: (name: string, { sensor, about, since, count, unsynchronised }: AlertTold): Message => ({
+      topic: `${topics.alerts}/${name}`,
+      payload: JSON.stringify({
+        node,
+        alert: name,
+        since: new Date(since).toISOString(),
+        ...(unsynchronised ? { clock: 'unsynchronised' } : {}),
+        ...(sensor === undefined ? {} : { sensor }),
+        ...about,
+        count,
+      }),
+      qos: 2,
+      retain: true,
+    }),
+
+    alertTopic: (name: string): string => `${topics.alerts}/${name}`,
+
+    /** Takes an alert back that is retained on the topic, if there is one. */
+    alertCleared: (topic: string): Message => ({ topic, payload: '', qos: 2, retain: true }),
+
+    /** Something happened to an alert; a record. `at`: ms since 1970. */
+    alertEvent(
+      event: AlertEventKind,
+      name: string,
+      { sensor, about, since, count, unsynchronised }: AlertTold,
+      at: number,
+      seq: number,
+    ): Message {
+      const payload = {
+        ...timeOf(at, unsynchronised),
+        node,
+        ...(sensor === undefined ? {} : { sensor }),
+        run,
+        seq,
+        event,
+        alert: name,
+        since: new Date(since).toISOString(),
+        ...about,
+        count,
+      }
+      return { topic: `${sensorPrefix(sensor)}/alert`, payload: JSON.stringify(payload), qos: 1, retain: false }
+    },
+
+    /** What a rule publishes, on a topic that is not ours. */
+    publication: (
+      { topic, payload, qos, retain }: Pick<Message, 'topic' | 'payload' | 'qos' | 'retain'>,
+      { rule, value }: { readonly rule: string; readonly value: number | undefined },
+    ): Message => ({
+      topic: topic.replaceAll('{node}', node),
+      payload: payload.replace(/\{(value|rule|node)\}/g, (_, name: string) =>
+        name === 'node' ? node : name === 'rule' ? rule : value === undefined ? '' : String(value),
+      ),
+      qos,
+      retain,
+      ...(retain ? { once: true } : {}),
     }),
 
     /** What to subscribe to for commands. */

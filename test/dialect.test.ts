@@ -57,7 +57,7 @@ describe('how to speak to a broker', () => {
 
   it('is told once of each thing that the broker can’t', () => {
     const { dialect, told } = create()
-    const full = { receiveMaximum: 20, maximumQos: 1, retainAvailable: true, maximumPacketSize: 1e6 } as const
+    const full = { receiveMaximum: 20, maximumQos: 2, retainAvailable: true, maximumPacketSize: 1e6 } as const
     dialect.accepted(full)
     expect(told()).toEqual([])
     for (let times = 0; times < 3; times += 1) dialect.accepted({ ...full, maximumQos: 0, retainAvailable: false })

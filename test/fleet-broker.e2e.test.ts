@@ -30,6 +30,7 @@ const refused = telemetry.commandError('17', 'no', new Uint8Array())
 const result = telemetry.commandResult('17', 'a', { state: 1 })
 
 /** Everything that a node publishes on: what the code makes, and what the contract names besides. */
+const frost = { sensor: 'attic', about: { rule: 'frost' }, since: 0, count: 1, unsynchronised: false }
 const OWN_TOPICS = [
   telemetry.status('online'),
   telemetry.info({}),
@@ -42,17 +43,14 @@ const OWN_TOPICS = [
   ...telemetry.count(5, { pulses: 2, total: 2, rate: 1 }, 10_000),
   telemetry.countRecord(5, 0, { pulses: 2, total: 2, rate: 1 }, 0),
   telemetry.discovery('homeassistant', {}),
+  telemetry.alert('frost', frost),
+  telemetry.alertEvent('begin', 'frost', frost, 0, 0),
+  telemetry.alertEvent('begin', 'frost', { ...frost, sensor: undefined }, 0, 0),
   ...(refused === undefined ? [] : [refused]),
   ...(result === undefined ? [] : [result]),
 ]
   .map(({ topic }) => topic)
-  .concat([
-    'devices/rpi001/response',
-    'devices/rpi001/response/operator',
-    'sensors/rpi001/alert',
-    'sensors/rpi001/attic/alert',
-    'alerts/rpi001/frost',
-  ])
+  .concat(['devices/rpi001/response', 'devices/rpi001/response/operator'])
 
 describeWith(['mosquitto', 'mosquitto_passwd', 'openssl'], 'the broker of a fleet', () => {
   let folder: string

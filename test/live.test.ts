@@ -139,3 +139,39 @@ describe('a value that expires', () => {
     expect(live.next()).toEqual(state('a', '1'))
   })
 })
+
+describe('a value on a topic that others write, too', () => {
+  const foreign = (payload: string): Message => ({ ...state('house/mode', payload), once: true })
+
+  it('waits for a broker, is sent again until the broker has it, and then never more', () => {
+    const live = new LiveView(new FakeClock())
+    live.put(foreign('night'))
+    live.resendAll()
+    expect(brief(takeAll(live))).toEqual(['house/mode night'])
+    live.resendAll()
+    const [sent, ...more] = takeAll(live)
+    expect(more).toEqual([])
+    if (sent !== undefined) live.taken(sent)
+    live.resendAll()
+    expect(takeAll(live)).toEqual([])
+  })
+
+  it('is not forgotten because the one before it arrived', () => {
+    const live = new LiveView(new FakeClock())
+    live.put(foreign('night'))
+    const sent = live.next()
+    live.put(foreign('day'))
+    if (sent !== undefined) live.taken(sent)
+    live.resendAll()
+    expect(brief(takeAll(live))).toEqual(['house/mode day'])
+  })
+
+  it('is the only kind that is forgotten', () => {
+    const live = new LiveView(new FakeClock())
+    live.put(state('a', '1'))
+    const sent = live.next()
+    if (sent !== undefined) live.taken(sent)
+    live.resendAll()
+    expect(brief(takeAll(live))).toEqual(['a 1'])
+  })
+})
