@@ -72,12 +72,6 @@ export class LiveView {
     }
   }
 
-  /** The broker has it. What is not ours alone is not said again: somebody else may have said another thing since. */
-  taken(message: Message): void {
-    if (message.once === true && this.#latest.get(message.topic)?.message === message)
-      this.#latest.delete(message.topic)
-  }
-
   /** The next message to send, with what is left of its life; states before events. Not of `except`, `EVENTS` among them. */
   next(except: ReadonlySet<string> = new Set()): Message | undefined {
     for (const topic of this.#due) {
@@ -93,11 +87,15 @@ export class LiveView {
     return except.has(EVENTS) ? undefined : this.#events.shift()
   }
 
-  /** The broker has this one. What has cleared its topic is not to be sent again. */
+  /**
+   * The broker has this one. It is not sent again where it has cleared its topic, nor where that is not ours alone:
+   * somebody else may have said another thing since.
+   */
   taken(message: Message): void {
-    if (!message.retain || !clears(message) || this.#latest.get(message.topic)?.message !== message) return
+    const over = message.retain && (clears(message) || message.once === true)
+    if (!over || this.#latest.get(message.topic)?.message !== message) return
     this.#latest.delete(message.topic)
-    this.#kept?.cleared(message.topic)
+    if (clears(message)) this.#kept?.cleared(message.topic)
   }
 
   /** A new connection: the broker may have forgotten everything. `birth` goes first; events of before are stale by now. */

@@ -1,10 +1,14 @@
 /** What a configured sensor may publish, before its chip is known. */
-import type { SensorConfig } from './config/schema.ts'
 import { isQuantity, type Quantity } from './reading.ts'
-import { sensorTypes } from './sensors/index.ts'
+import { type SensorTypeName, sensorTypes } from './sensors/index.ts'
+
+interface Configured {
+  readonly type: SensorTypeName
+  readonly metrics: object
+}
 
 /** What its type measures, or what is listed where the type measures anything. */
-export function mayMeasure(sensor: SensorConfig): Quantity[] {
+export function mayMeasure(sensor: Configured): Quantity[] {
   const type = sensorTypes[sensor.type]
   const listed = Object.keys(sensor.metrics)
   const names = type.metric !== undefined && listed.length > 0 ? listed : Object.keys(type.measures)

@@ -1,6 +1,6 @@
 /** `sensor-node check`: every problem of a configuration, or the sensors, pins and topics that it yields. */
 import { loadConfig } from '../config/load.ts'
-import type { Config } from '../config/schema.ts'
+import type { Config, RuleConfig } from '../config/schema.ts'
 import { formatDuration } from '../config/values.ts'
 import { mayMeasure } from '../may-measure.ts'
 import { sensorTypes } from '../sensors/index.ts'
@@ -93,8 +93,38 @@ export function describe(config: Config, outbox: string): string {
       ]),
     ),
   ]
+  const rules = config.rules.map((rule) => [rule.id, conditionOf(rule), rule.then.map(describeAction).join(', ')])
   const parts = [table(node)]
   if (sensors.length > 0) parts.push(table([['SENSOR', 'TYPE', 'READ', 'TOPICS'], ...sensors]))
   if (pins.length > 0) parts.push(table([['PIN', 'NAME', 'USE', 'TOPICS'], ...pins]))
+  if (rules.length > 0) parts.push(table([['RULE', 'WHEN', 'THEN'], ...rules]))
   return parts.join('\n\n')
+}
+
+function conditionOf({ when }: RuleConfig): string {
+  const lasting = (ms: number | undefined): string => (ms === undefined || ms === 0 ? '' : ` for ${formatDuration(ms)}`)
+  if (when.kind === 'offline') return `${when.sensor ?? 'the node’s own sensor'} is offline${lasting(when.offline)}`
+  if (when.kind === 'pin') {
+    const times = when.presses === undefined ? '' : `, ${when.presses} time${when.presses === 1 ? '' : 's'}`
+    return `pin ${when.pin} becomes ${when.level === 1 ? 'on' : 'off'}${times}${lasting(when.held)}`
+  }
+  const { above, below } = when
+  const limits = [
+    ...(above === undefined ? [] : [`above ${above}`]),
+    ...(below === undefined ? [] : [`below ${below}`]),
+  ]
+  const inside = above !== undefined && below !== undefined && above < below
+  const where = when.sensor === undefined ? '' : ` of ${when.sensor}`
+  return `${when.metric}${where} ${limits.join(inside ? ' and ' : ' or ')}${lasting(when.for)}`
+}
+
+function describeAction({ alert, set, publish }: RuleConfig['then'][number]): string {
+  const parts = [
+    ...(alert === undefined ? [] : [`alert ${alert}`]),
+    ...(set === undefined
+      ? []
+      : [`pin ${set.pin} ${set.state}${set.for === undefined ? '' : ` for ${formatDuration(set.for)}`}`]),
+    ...(publish === undefined ? [] : [`publish on ${publish.topic}`]),
+  ]
+  return parts.join(', ')
 }

@@ -121,7 +121,8 @@ function byPlace({ node: { at: a } }: Use, { node: { at: b } }: Use): number {
   return a.line - b.line || a.column - b.column
 }
 
-function gpioPins(root: ConfigNode, list: 'outputs' | 'inputs'): Use[] {
+/** Of one of the two lists below `gpio`. */
+export function gpioPins(root: ConfigNode, list: 'outputs' | 'inputs'): Use[] {
   return items(entry(root, 'gpio', list)).flatMap((item) => {
     const node = good(entry(item, 'pin'))
     return node === undefined ? [] : [{ pin: Number(typedValue(node)), node }]

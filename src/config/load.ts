@@ -14,6 +14,8 @@ import { statusTopic } from './home-assistant-schema.ts'
 import { findInterlockConflicts } from './interlock-conflicts.ts'
 import { findOwnedPins } from './pin-owners.ts'
 import { readText } from './read-text.ts'
+import { defaultRuleId, findRuleConflicts } from './rule-conflicts.ts'
+import { findRulePinConflicts } from './rule-pins.ts'
 import type { Config, ParsedConfig, SensorConfig } from './schema.ts'
 import { absolutePaths, checkFiles } from './secrets.ts'
 import { findTopicConflicts, withNode } from './topic-conflicts.ts'
@@ -96,6 +98,8 @@ export function parseConfig(text: string, file: string, given: LoadEnv): Parsed 
   problems.push(
     ...findConflicts(root, parsed),
     ...findInterlockConflicts(root, parsed),
+    ...findRuleConflicts(root, parsed, id),
+    ...findRulePinConflicts(root, parsed),
     ...owned.problems,
     ...findTopicConflicts(root, parsed.topics, id),
     ...longPrefixes(root, parsed, id),
@@ -122,6 +126,7 @@ function complete(parsed: ParsedConfig, id: string, folder: string): Config {
       ...parsed.outbox,
       ...(parsed.outbox.path === undefined ? {} : { path: resolve(folder, parsed.outbox.path) }),
     },
+    rules: parsed.rules.map((rule, index) => ({ ...rule, id: rule.id ?? defaultRuleId(index) })),
     sensors: parsed.sensors as readonly SensorConfig[], // each as its own type's schema yields it
     topics: ownPrefixes(parsed, id),
   }

@@ -57,6 +57,7 @@ const LISTS = {
   sensors: ({ sensors }: Config): Entry[] => sensors.map(sensorEntry),
   'gpio.outputs': ({ gpio }: Config): Entry[] => gpio.outputs.map(pinEntry),
   'gpio.inputs': ({ gpio }: Config): Entry[] => gpio.inputs.map(pinEntry),
+  rules: ({ rules }: Config): Entry[] => rules.map((rule) => ({ id: rule.id, name: rule.id, config: rule })),
 } as const
 
 /** Sections that are taken over while the node runs, but for the keys below. */
@@ -75,7 +76,7 @@ const FIXED: Readonly<Record<string, string>> = {
 }
 
 /** Every section has a place above; the compiler refuses a new one that has none. */
-type Covered = 'sensors' | 'gpio' | 'topics' | (typeof LIVE)[number]
+type Covered = 'sensors' | 'gpio' | 'rules' | 'topics' | (typeof LIVE)[number]
 const ALL_COVERED: Exclude<keyof Config, Covered> extends never ? true : never = true
 
 export type PartName = keyof typeof LISTS | (typeof LIVE)[number]

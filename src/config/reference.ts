@@ -20,6 +20,8 @@ interface Node {
   readonly anyOf?: readonly Node[] | undefined
   readonly oneOf?: readonly Node[] | undefined
   readonly required?: readonly string[] | undefined
+  /** Described already, at this path: not to be told twice. */
+  readonly like?: string | undefined
 }
 
 /** The whole reference as Markdown: the general keys, then what each sensor type adds. */
@@ -97,6 +99,7 @@ function sensorSection(name: string, variant: Node, shared: readonly string[]): 
 }
 
 function rows(path: string, node: Node, required = false): string[][] {
+  if (node.like !== undefined) return [[`\`${path}\``, `${node.description ?? ''} As \`${node.like}\`.`.trim(), '']]
   const inner = node.properties ?? node.items?.properties
   if (inner !== undefined) {
     const below = node.items === undefined ? `${path}.` : `${path}[].`

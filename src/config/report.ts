@@ -46,6 +46,12 @@ export function missingKey(section: ConfigNode, key: string, wanted: string): Pr
   return entry(section, key) === undefined ? [problemAt(section, `lacks ${key}, which ${wanted}`)] : []
 }
 
+/** A section that has none of the keys of which it needs one. Not told where one is there, which is refused then. */
+export function lacksAny(section: ConfigNode, keys: readonly string[], reason: string): Problem[] {
+  section.refused = true
+  return keys.some((key) => entry(section, key) !== undefined) ? [] : [problemAt(section, reason)]
+}
+
 /** Two keys of one section that contradict each other. Told with both places, unless the other is wrong itself. */
 export function clash(
   section: ConfigNode,

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { type HomeAssistantConfig, homeAssistant } from './home-assistant-schema.ts'
 import { input } from './input-schema.ts'
 import { remote } from './remote-schema.ts'
+import { type RuleConfig, rule } from './rule-schema.ts'
 import { type SensorConfig, sensor } from './sensor-schema.ts'
 import { size } from './size.ts'
 import {
@@ -28,6 +29,7 @@ import {
 
 export type { HomeAssistantConfig } from './home-assistant-schema.ts'
 export type { CounterConfig, InputConfig, StateInputConfig } from './input-schema.ts'
+export type { RuleConfig } from './rule-schema.ts'
 export { type MetricConfig, type SensorConfig, sensorSchema } from './sensor-schema.ts'
 
 const node = section({
@@ -151,7 +153,7 @@ const topics = section({
   gpio: topicPrefix
     .default('gpio')
     .describe('Before a pin’s `command`, `state` and `error`, or `total`, `rate` and `data`.'),
-  alerts: topicPrefix.default('alerts/{node}').describe('Kept free for alerts.'),
+  alerts: topicPrefix.default('alerts/{node}').describe('Before the names of alerts.'),
 })
 
 const outbox = section({
@@ -185,6 +187,7 @@ export const configSchema = section({
   mqtt: mqtt.prefault({}).describe('The broker.'),
   sensors: list(sensor).default([]).describe('What is measured.'),
   gpio: gpio.prefault({}).describe('The pins.'),
+  rules: list(rule).default([]).describe('What this node does by itself, with or without a broker.'),
   topics: topics.prefault({}).describe('Where things are published; `{node}` stands for the node’s id.'),
   outbox: outbox.prefault({}).describe('Records on their way to the broker.'),
   remote,
@@ -199,10 +202,11 @@ export type TopicsConfig = ParsedConfig['topics']
 export type RemoteConfig = ParsedConfig['remote']
 
 /** A loaded configuration: ids and client id filled in, `{node}` replaced in the prefixes, paths made absolute. */
-export interface Config extends Omit<ParsedConfig, 'node' | 'mqtt' | 'sensors' | 'home_assistant'> {
+export interface Config extends Omit<ParsedConfig, 'node' | 'mqtt' | 'sensors' | 'home_assistant' | 'rules'> {
   readonly node: { readonly id: string; readonly name?: string | undefined }
   readonly mqtt: MqttConfig & { readonly client_id: string }
   readonly sensors: readonly SensorConfig[]
+  readonly rules: readonly RuleConfig[]
   /** Absent: Home Assistant is not told. */
   readonly home_assistant?: HomeAssistantConfig | undefined
 }

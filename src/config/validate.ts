@@ -7,12 +7,13 @@ import type { z } from 'zod'
 import type { Problem } from '../errors.ts'
 import { inputOf } from './input.ts'
 import { reasonFor } from './reasons.ts'
-import { clash, missingKey, unknownKey, wrongValue } from './report.ts'
+import { clash, lacksAny, missingKey, unknownKey, wrongValue } from './report.ts'
+import { listSingleActions } from './rule-lists.ts'
 import { configSchema, type ParsedConfig } from './schema.ts'
 import { sensor, untypedSensor } from './sensor-schema.ts'
 import { core, keysOf, kindsOf, schemaBelow } from './shape.ts'
 import { alternatives, didYouMean, nearest } from './suggest.ts'
-import { type ConfigNode, entry, find, problemAt, shown } from './tree.ts'
+import { type ConfigNode, entry, find, items, problemAt, shown } from './tree.ts'
 
 type Issue = z.core.$ZodIssue
 type Schema = z.core.$ZodType
@@ -23,13 +24,14 @@ export interface Validated {
   readonly problems: readonly Problem[]
 }
 
-/** Taking out goes up by one level a round, and the deepest section is the sixth level. */
+/** Taking out goes up by one level a round, and the deepest section is the seventh level. */
 const MOST_ROUNDS = 20
 
 /** Marks in the tree what is refused. A key or a sensor type that is nearly right is taken for what was meant. */
 export function validate(root: ConfigNode): Validated {
   const problems: Problem[] = []
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    listSingleActions(root) // also those whose key had a slip in it
     const result = configSchema.safeParse(inputOf(root, configSchema), { error: reasonFor })
     if (result.success) return { parsed: result.data, problems }
     problems.push(...reportAll(result.error.issues, root, configSchema))
@@ -84,9 +86,18 @@ function report(issue: Issue, { node, schema, section, sectionSchema, missing }:
       : wrongType(node, schema, issue.discriminator)
   }
   if (missing !== undefined) return missingKey(node, missing, issue.message)
+  const anyOf: unknown = issue.code === 'custom' ? issue.params?.anyOf : undefined
+  if (Array.isArray(anyOf)) return lacksAny(node, anyOf, issue.message)
+  if (issue.code === 'too_small' && items(node).length > 0) return leaveOut(node)
   const other: unknown = issue.code === 'custom' ? issue.params?.other : undefined
   if (typeof other === 'string' && section !== undefined) return clash(section, node, schema, other, issue.message)
   return [wrongValue(node, schema, issue.message)]
+}
+
+/** A list that lacks entries because they are refused: that has been told. */
+function leaveOut(node: ConfigNode): Problem[] {
+  node.refused = true
+  return []
 }
 
 /** A section whose `type` (or whatever tells the kinds apart) is missing or unknown. */

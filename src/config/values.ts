@@ -81,6 +81,18 @@ export const topicPrefix = text.max(200, 'must have at most 200 characters').sup
   if (placeholders.some((name) => name !== '{node}')) context.addIssue('must contain no placeholder but {node}')
 })
 
+/** A topic to publish on. `{node}` stands for the node's id. The messages don't repeat it, as above. */
+export const topicName = text.max(200, 'must have at most 200 characters').superRefine((topic, context) => {
+  if (/[+#]/.test(topic)) context.addIssue('must contain none of the wildcards + and #: it is published on')
+  if (CONTROL.test(topic)) context.addIssue('must contain no control characters')
+  if (topic.startsWith('$')) context.addIssue('must not begin with $, which brokers keep for themselves')
+})
+
+/** The section lacks every one of these keys; where one of them is wrong itself, this is not told. */
+export function needs(context: z.RefinementCtx, anyOf: readonly string[], message: string): void {
+  context.addIssue({ code: 'custom', message, params: { anyOf } })
+}
+
 /** An issue that involves a second key of the same section; where that one is wrong itself, this one is not told. */
 export function clash(context: z.RefinementCtx, key: string, other: string, message: string): void {
   context.addIssue({ code: 'custom', path: [key], message, params: { other } })

@@ -100,6 +100,7 @@ describe('a file that is good', () => {
         },
         topics: { sensors: 'sensors/rpi001', devices: 'devices/rpi001', gpio: 'gpio', alerts: 'alerts/rpi001' },
         outbox: { max_records: 1_000_000, max_bytes: 256_000_000, sync: 1000 },
+        rules: [],
       },
     })
   })
