@@ -5,6 +5,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
+import { join } from 'node:path'
 import { createBirth } from './birth.ts'
 import { readBootId } from './boot.ts'
 import { aborted, type Clock } from './clock.ts'
@@ -30,6 +31,7 @@ import { repeat } from './repeat.ts'
 import { createRequests } from './requests.ts'
 import { createRetention } from './retention.ts'
 import { createRouter } from './router.ts'
+import { createRules } from './rules/rules.ts'
 import { sense } from './sensing.ts'
 import { sensorTypes } from './sensors/index.ts'
 import { createSequences } from './sequences.ts'
@@ -126,7 +128,10 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   const time = new TimeSync({
     ...{ root, clock, log },
     ask: world.timeSynchronised ?? (async () => undefined),
-    onSynchronised: () => records.synchronised(),
+    onSynchronised() {
+      records.synchronised()
+      rules.renew()
+    },
   })
   const unsynchronised = (): boolean => time.unsynchronised
   const health = createHealth(clock, () => ({
@@ -137,6 +142,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
     outbox: records.health(),
     dropped: { ...outbox.dropped, ...mqtt.dropped },
     session: mqtt.session,
+    rules: rules.health(),
   }))
   const tell = (): void => {
     mqtt.publish(telemetry.health(health.report()))
@@ -150,6 +156,15 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   /** What the parts that come and go have in common. */
   const common = { clock, log, telemetry, health, store, unsynchronised, onChange: tell, onBug }
 
+  const rules = createRules({
+    ...common,
+    rules: config.rules,
+    file: world.stateFolder === undefined ? undefined : join(world.stateFolder, 'alerts.json'),
+    publish,
+    connected: () => mqtt.connected,
+    set: (pin, command) => pins.command(pin, command),
+    debounceMs: (pin) => config.gpio.inputs.find((input) => input.pin === pin && input.mode === 'state')?.debounce,
+  })
   const pins = createPins(
     {
       ...common,
@@ -159,6 +174,9 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
       runtimeFolder: world.runtimeFolder,
       simulate,
       sequence,
+      onOpened: rules.pinOpened,
+      onLevel: rules.level,
+      onFault: rules.pinFault,
       publish(message) {
         publish(message)
         if (birth.outdated()) publish(birth.message()) // the backend was found after the first birth
@@ -181,6 +199,8 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
             root,
             publish,
             readers,
+            onReading: rules.reading,
+            onStatus: rules.sensorStatus,
             sequence: () => sequence(`sensor ${sensor.id ?? ''}`),
             onOpen(quantities) {
               if (birth.opened(sensor, quantities)) publish(birth.message())
@@ -253,6 +273,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
       pins.connected(connected)
       records.connected(connected)
       retention.connected(connected)
+      if (connected) rules.renew()
       tell()
     },
     kept: manifest,
@@ -293,6 +314,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
     mqtt.forget(topicsLeftBehind(before, next, telemetry))
     retention.apply(next, telemetry)
     await pins.start()
+    rules.apply(next.rules)
     await sensors.start(next.sensors)
     records.apply(next.outbox)
     requests.configure(next.remote)
@@ -303,6 +325,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   }
 
   // Pins first: an output must have its level before the sensors and the broker take their time.
+  await rules.start()
   await pins.open(boot)
   // Told to end, the pins must not wait for a disk.
   await Promise.race([Promise.all([records.start(signal), time.look(), retention.load()]), aborted(signal)])
@@ -332,6 +355,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   await stopped
 
   log.info('stopping')
+  const rulesKept = rules.close()
   records.stopping()
   void notifier.stopping()
   await pins.exit() // first of all, whatever a driver is up to
@@ -342,6 +366,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   const release = async (): Promise<void> => {
     await pinsKept
     await retention.flush()
+    await rulesKept
     await gpio.close()
   }
   const [released, kept] = await Promise.all([

@@ -50,6 +50,8 @@ export interface BrokerHealth {
   readonly queued: number
   readonly outbox?: OutboxHealth
   readonly dropped: Readonly<Record<string, number>>
+  /** Of each rule, what it has come to; undefined: there are none. */
+  readonly rules?: object | undefined
   /** What the connection gives; undefined while there is none. */
   readonly session?: object | undefined
 }
@@ -155,7 +157,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
     /** The payload of `devices/<node>/health`. Ages and uptime in seconds, memory in bytes. */
     report(): object {
       const now = clock.monotonic()
-      const { reconnects, lastError, queued, outbox, dropped, session } = broker()
+      const { reconnects, lastError, queued, outbox, dropped, session, rules } = broker()
       const { rss, heapUsed } = process.memoryUsage()
       return {
         timestamp: new Date(clock.now()).toISOString(),
@@ -173,6 +175,7 @@ export function createHealth(clock: Clock, broker: () => BrokerHealth) {
         })),
         pins: Object.fromEntries(pinFaults),
         ...(counters.size === 0 ? {} : { counters: Object.fromEntries(counters) }),
+        ...(rules === undefined ? {} : { rules }),
         outbox: { depth: queued, ...outbox, dropped },
         reconnects,
         ...(session === undefined ? {} : { mqtt: session }),

@@ -15,6 +15,8 @@ export interface InputOptions {
   readonly gpio: Gpio
   readonly clock: Clock
   readonly log: Logger
+  /** Its first level comes next, which is no change. */
+  readonly onOpened: (pin: number) => void
   /** The first settled level and every change. */
   readonly onState: (pin: number, level: Level) => void
   /** A pin failed or came back; for health. */
@@ -24,7 +26,7 @@ export interface InputOptions {
 /** Watches the pin until the signal aborts, and gives it back. It has started when the first try to open it is over. */
 export async function watchInput(options: InputOptions, part: Part<StateInputConfig>): Promise<void> {
   const { pin, active_low: activeLow, debounce: debounceMs, pull } = part.config()
-  const { gpio, clock, log, onState, onFault } = options
+  const { gpio, clock, log, onOpened, onState, onFault } = options
   const { signal } = part
   const faults = new FaultLog(log, 'input')
   let open = false
@@ -58,6 +60,7 @@ export async function watchInput(options: InputOptions, part: Part<StateInputCon
       open = true
       works()
       log.info({ pin, name: part.config().name, state: input.level }, 'input opened')
+      onOpened(pin)
       onState(pin, input.level)
       return true
     } catch (error) {

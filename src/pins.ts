@@ -38,6 +38,12 @@ export interface PinsOptions {
   readonly store: (record: Message, read: ReadTime) => void
   readonly sequence: (of: string) => number
   readonly unsynchronised: () => boolean
+  /** An input was opened: its first level comes next. */
+  readonly onOpened: (pin: number) => void
+  /** Every settled level of an input, and every level of an output, before it is published; for the rules. */
+  readonly onLevel: (pin: number, level: Level) => void
+  /** A pin failed, with a reason, or came back. */
+  readonly onFault: (pin: number, reason: string | undefined) => void
   /** Something that health tells has changed. */
   readonly onChange: () => void
   /** A loop threw: a bug of ours. */
@@ -63,8 +69,12 @@ export function createPins(options: PinsOptions, signal: AbortSignal) {
     log,
   )
   const times = new OutputTimes({ folder: options.runtimeFolder, outputs: config.outputs, log })
-  const onState = (pin: number, level: Level): void => publish(telemetry.pinState(pin, level))
+  const onState = (pin: number, level: Level): void => {
+    options.onLevel(pin, level) // before anything is told: a button switches a light at once
+    publish(telemetry.pinState(pin, level))
+  }
   const onFault = (pin: number, reason: string | undefined): void => {
+    options.onFault(pin, reason)
     health.pin(pin, reason)
     options.onChange()
   }
@@ -77,7 +87,7 @@ export function createPins(options: PinsOptions, signal: AbortSignal) {
       what: 'input',
       keyOf: ({ pin }) => pin,
       goesOn: (running, next) => same({ ...running, ...LABELS }, { ...next, ...LABELS }),
-      run: (part) => watchInput({ ...common, onState }, part),
+      run: (part) => watchInput({ ...common, onOpened: options.onOpened, onState }, part),
     },
     signal,
   )

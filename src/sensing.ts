@@ -11,7 +11,7 @@ import type { Logger } from './log.ts'
 import type { ReadTime } from './outbox/record-clock.ts'
 import type { Part } from './parts.ts'
 import type { Readers } from './readers.ts'
-import type { Quantity, Span } from './reading.ts'
+import type { Quantity, Sample, Span } from './reading.ts'
 import { createRejectionLog } from './rejections.ts'
 import { runSensor } from './scheduler.ts'
 import { sensorTypes } from './sensors/index.ts'
@@ -38,6 +38,9 @@ export interface SensingOptions {
   readonly unsynchronised: () => boolean
   /** After each open: what this very chip has. */
   readonly onOpen: (quantities: readonly Quantity[]) => void
+  /** What a read has given, for the rules. */
+  readonly onReading: (sensor: string | undefined, values: Sample) => void
+  readonly onStatus: (sensor: string | undefined, status: 'online' | 'offline') => void
   /** Something that health tells has changed. */
   readonly onChange: () => void
 }
@@ -96,6 +99,7 @@ export async function sense(options: SensingOptions, part: Part<SensorConfig>): 
         const reading = filters.apply(sample, at, monotonic)
         state.ok(reading.rejected)
         tellRejected(reading)
+        options.onReading(config.id, reading.values)
         for (const message of telemetry.metrics(config.id, reading, (quantity) => silence(config, quantity)))
           publish(message)
         if (Object.keys(reading.values).length === 0) return
@@ -110,6 +114,7 @@ export async function sense(options: SensingOptions, part: Part<SensorConfig>): 
       },
       onStatus(status) {
         state.status(status)
+        options.onStatus(config.id, status)
         publish(telemetry.sensorStatus(config.id, status))
         log.info({ sensor: name, status }, 'sensor status')
         options.onChange()

@@ -102,6 +102,7 @@ const LONGEST_CORRELATION = 256
 export function createTelemetry({ node, topics, run }: TelemetryOptions) {
   const sensorPrefix = (id: string | undefined): string =>
     id === undefined ? topics.sensors : `${topics.sensors}/${id}`
+  const publicationTopic = (topic: string): string => topic.replaceAll('{node}', node)
   const retained = (topic: string, payload: string): Message => ({ topic, payload, qos: 1, retain: true })
 
   return {
@@ -298,12 +299,15 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
       return { topic: `${sensorPrefix(sensor)}/alert`, payload: JSON.stringify(payload), qos: 1, retain: false }
     },
 
-    /** What a rule publishes, on a topic that is not ours. */
+    /** Where a rule publishes, as its configuration says; not a topic of ours. */
+    publicationTopic,
+
+    /** What a rule publishes there. */
     publication: (
       { topic, payload, qos, retain }: Pick<Message, 'topic' | 'payload' | 'qos' | 'retain'>,
       { rule, value }: { readonly rule: string; readonly value: number | undefined },
     ): Message => ({
-      topic: topic.replaceAll('{node}', node),
+      topic: publicationTopic(topic),
       payload: payload.replace(/\{(value|rule|node)\}/g, (_, name: string) =>
         name === 'node' ? node : name === 'rule' ? rule : value === undefined ? '' : String(value),
       ),

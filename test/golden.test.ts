@@ -1,6 +1,7 @@
 /**
  * The public contract as text: every message of a simulated day, in order, is `test/golden/topics.txt`, that of a
- * counter `counter.txt`, and requests with their answers `requests.txt`. A change of any topic or payload shows there as a difference. `npm run golden` writes them anew.
+ * counter `counter.txt`, that of rules `rules.txt`, and requests with their answers `requests.txt`. A change of any topic or
+ * payload shows there as a difference. `npm run golden` writes them anew.
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -53,11 +54,31 @@ sensors:
 remote: true
 `
 
+const RULES = `
+node: { id: rpi001 }
+mqtt: { url: 'mqtt://127.0.0.1:PORT', protocol: 4 }
+sensors:
+  - { id: attic, type: simulated, interval: 10m, metrics: { temperature: { shape: step, min: 20, max: 35, period: 4h } } }
+gpio:
+  outputs:
+    - { pin: 17, name: LED }
+  inputs:
+    - { pin: 27, name: Button, debounce: 0ms }
+rules:
+  - id: hot
+    when: { metric: temperature, sensor: attic, above: 30, for: 20m, hysteresis: 1 }
+    then: { alert: high_temp }
+    repeat: 30m
+    escalate: { after: 1h, alert: fire, publish: { topic: 'house/{node}/siren', payload: '{value}', qos: 2, retain: true } }
+  - when: { pin: 27, becomes: on }
+    then: { set: { pin: 17, state: toggle } }
+`
+
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
 /** What differs from one run to the next says nothing about the contract. */
-const CHANCE = /"(uptime|rss|heap_used|age|timestamp|started|host|model|os|kernel|node_js|version)":("[^"]*"|\d+)/g
+const CHANCE = /"(uptime|for|rss|heap_used|age|timestamp|started|host|model|os|kernel|node_js|version)":("[^"]*"|\d+)/g
 
 interface Play {
   readonly gpio: MockBoard
@@ -113,6 +134,17 @@ it('answers requests exactly as the golden file says', async () => {
   })
 })
 
+it('publishes what rules do exactly as the golden file says', async () => {
+  await play('rules.txt', RULES, async ({ gpio, pass }) => {
+    await pass(2 * HOUR)
+    for (const level of [1, 0, 1, 0] as const) {
+      gpio.drive(27, level)
+      await pass(MINUTE)
+    }
+    await pass(2 * HOUR)
+  })
+}, 60_000)
+
 /** Runs an agent through it, and holds all that it publishes to the file. */
 async function play(golden: string, yaml: string, script: (play: Play) => Promise<void>): Promise<void> {
   const GOLDEN = new URL(`golden/${golden}`, import.meta.url)
@@ -132,7 +164,7 @@ async function play(golden: string, yaml: string, script: (play: Play) => Promis
   let heard = (): void => {}
   broker.on('publish', ({ topic, payload, qos, retain }, client) => {
     if (client === null || topic.startsWith('$SYS')) return
-    const record = topic.endsWith('/data')
+    const record = /\/(data|alert)$/.test(topic)
     const text = record ? payload.toString() : payload.toString().replaceAll(CHANCE, '"$1":…')
     lines.push(`${topic} qos ${qos}${retain ? ' retained' : ''}\n    ${text}`)
     heard()

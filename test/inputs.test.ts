@@ -35,6 +35,7 @@ async function open(
     gpio: board,
     clock,
     log: recording.log,
+    onOpened: () => {},
     onState: (pin, level) => states.push(`${pin}=${level}`),
     onFault: (pin, reason) => faults.push([pin, reason]),
   }
@@ -166,7 +167,7 @@ describe('an input', () => {
     })
     const states: number[] = []
     const controller = new AbortController()
-    const options = { gpio, clock, log, onState: (pin: number) => states.push(pin), onFault: () => {} }
+    const options = { gpio, clock, log, onOpened() {}, onState: (pin: number) => states.push(pin), onFault() {} }
     const config = { pin: PIN, mode: 'state', active_low: false, debounce: 20 } as const
     const watching = watchInput(options, partOf<StateInputConfig>(config, controller.signal))
     await settled()

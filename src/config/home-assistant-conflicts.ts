@@ -20,7 +20,7 @@ export function findHomeAssistantConflicts(
   if (homeAssistant === undefined || place === undefined || place.refused) return []
   const telemetry = createTelemetry({ node, topics, run: '' })
   const sensors = parsed.sensors as readonly SensorConfig[] // each as its own type's schema yields it
-  const own = keptTopics({ sensors, gpio, home_assistant: undefined }, telemetry, mayMeasure)
+  const own = keptTopics({ sensors, gpio, rules: [], home_assistant: undefined }, telemetry, mayMeasure)
   const remedy = 'give topics and home_assistant.prefix different beginnings'
   const status = statusTopic(homeAssistant)
   const discovery = telemetry.discoveryTopic(homeAssistant.prefix)
