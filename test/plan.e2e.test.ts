@@ -57,10 +57,14 @@ gpio.outputs:
   ~ 17 (LED)
       on_exit: (not set) -> keep
 gpio.inputs: none
+rules: none
+node: 1 unchanged
 mqtt:
       keepalive: (not set) -> 10s
       the broker is connected anew
 outbox: 1 unchanged
+home_assistant: 1 unchanged
+remote: 1 unchanged
 `)
   expect(code).toBe(0)
 })
@@ -109,8 +113,12 @@ it('prints JSON for machines, also of what is wrong', async () => {
         },
         { part: 'gpio.outputs' },
         { part: 'gpio.inputs' },
+        { part: 'rules' },
+        { part: 'node' },
         { part: 'mqtt' },
         { part: 'outbox' },
+        { part: 'home_assistant' },
+        { part: 'remote' },
       ],
       restart: [{ key: 'node.id', from: 'n1', to: 'n2' }],
     },

@@ -42,8 +42,11 @@ sensors: [{ id: board, type: system, interval: 60s }, { type: bme280, address: 1
       'sensors 3',
       'gpio.outputs 1',
       'gpio.inputs 0',
+      'rules 0',
+      'node 1',
       'mqtt 1',
       'outbox 1',
+      'home_assistant 1',
       'remote 1',
     ])
   })
