@@ -295,7 +295,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
       apply,
       onResult(problems) {
         health.config(problems)
-        tell()
+        publish(telemetry.health(health.report())) // the status line goes with the end of the reload
       },
       status: health.line,
     },

@@ -105,6 +105,7 @@ describeWith(['mosquitto'], 'the link to a real Mosquitto', () => {
     agent.mqtt.resubscribe()
     await told(() => agent.mqtt.session?.commands === 'heard')
     await say('while')
+    await told(() => agent.received.length === 1)
     listening = false
     agent.mqtt.resubscribe()
     expect(agent.mqtt.session).toEqual({ version: '5', delivered: 'acknowledged' })

@@ -74,6 +74,11 @@ it('says that there is nothing to do, also for a file elsewhere whose relative p
   expect([code, output]).toEqual([0, `${other} says what runs already: a reload changes nothing\n`])
 })
 
+it('shows a word as the file has it, whatever it stands for', async () => {
+  const { code, output } = await plan(`${RUNNING}remote: true\n`)
+  expect([code, output]).toEqual([0, expect.stringContaining('remote:\n      remote: (not set) -> true\n')])
+})
+
 it('exits 3 and names each key where only a restart helps', async () => {
   const { code, output } = await plan(RUNNING.replace('id: n1', 'id: n2').replace('backend: mock', 'backend: chardev'))
   expect(code).toBe(3)
@@ -123,9 +128,9 @@ it('prints JSON for machines, also of what is wrong', async () => {
       restart: [{ key: 'node.id', from: 'n1', to: 'n2' }],
     },
   ])
-  const bad = await plan(`${RUNNING}rules: 17\n`, '--json')
+  const bad = await plan(`${RUNNING}nonsense: 17\n`, '--json')
   expect(bad.code).toBe(78)
-  expect(bad.output).toMatch(/"line": 9,\s+"column": 1,\s+"path": "rules"/)
+  expect(bad.output).toMatch(/"line": 9,\s+"column": 1,\s+"path": "nonsense"/)
 })
 
 it.each([

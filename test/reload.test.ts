@@ -532,6 +532,28 @@ describe('what others see of a reload', () => {
     expect(bench.health().mqtt).not.toHaveProperty('commands')
   })
 
+  it('requests are listened to as the file says, and one of them reloads, told without any value', async () => {
+    await start(file({ sensors: [STEADY] }))
+    await bench.reload(file({ sensors: [STEADY], more: 'remote: true' }))
+    expect(bench.filters()).toEqual(['devices/n1/request'])
+    const name = 'username: hidden-name, keepalive: 20s'
+    bench.write(
+      file({ sensors: ['id: other, type: simulated'], more: 'remote: { actions: [reload] }', mqtt: `, ${name}` }),
+    )
+    await bench.say('devices/n1/request', '{"id":1,"action":"reload"}')
+    await bench.until(bench.agent.idle(), 10)
+    await bench.pass(5 * SECOND)
+    expect(sensorIds()).toEqual(['other'])
+    expect(bench.told('info')).toContain('info configuration reloaded')
+    expect(JSON.stringify([bench.lines, bench.heard])).not.toContain('hidden-name')
+    expect(await bench.reload(file({ sensors: [STEADY], mqtt: `, ${name}` }))).toEqual({
+      ok: true,
+      changes: { added: ['sensors steady'], removed: ['sensors other'], changed: [expect.stringMatching(/^remote: /)] },
+    })
+    await bench.pass(SECOND)
+    expect(bench.filters()).toEqual([])
+  })
+
   it('systemd hears of the reload and of its end, with what was wrong', async () => {
     await start(file({ sensors: [STEADY] }))
     await bench.reload(file({ sensors: ['id: other, type: simulated'] }))

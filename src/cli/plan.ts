@@ -86,7 +86,7 @@ export function asText(found: Plan, files: Files): string {
     ]
     const note = part === 'mqtt' && changed.length > 0 ? ['      the broker is connected anew'] : []
     const same = unchanged === 0 ? 'none' : `${unchanged} unchanged`
-    if (lines.length === 0) return `${part}: ${same}`
+    if (lines.length === 0) return `${part}: ${changed.length > 0 ? 'changed' : same}`
     return [`${part}:${unchanged === 0 ? '' : ` ${same}`}`, ...lines, ...note].join('\n')
   })
   const problems = restartProblems(found, files.to.root)
@@ -116,7 +116,7 @@ export function asJson(found: Plan, files: Files): string {
   return JSON.stringify(json, undefined, 2)
 }
 
-function blockedKeys({ blocked }: Plan, { from, to }: Files) {
+function blockedKeys({ blocked }: Plan, { from, to }: Files): (Shown & { readonly reason: string })[] {
   return blocked.map(({ key, path, reason }) => {
     const [old, now] = [written(from.root, path), written(to.root, path)]
     return { key, from: old ?? null, to: now ?? null, reason }
@@ -127,11 +127,36 @@ function called({ name, label }: Item): string {
   return label === undefined ? name : `${name} (${label})`
 }
 
-/** The keys of one that changed, with their values as the files have them; a default that follows from another key is not told. */
-function keysOf({ before, path, changes }: ChangedItem, { from, to }: Files) {
-  return changes.flatMap(({ key }) => {
-    const steps = key.split('.')
+/** One key, with its values as the files have them; null: not written there. */
+interface Shown {
+  readonly key: string
+  readonly from: string | null
+  readonly to: string | null
+}
+
+/** The keys of one that changed, each once. What follows from another key, such as a default, is not told. */
+function keysOf(item: ChangedItem, files: Files): Shown[] {
+  const found = new Map<string, Shown>()
+  for (const { key } of item.changes) {
+    const shown = asWritten(item, key.split('.'), files)
+    if (shown !== undefined) found.set(shown.key, shown)
+  }
+  return [...found.values()]
+}
+
+/** The key itself or, where neither file has it, what stands for it: `remote: true` for its actions. */
+function asWritten(
+  { name, before, path }: ChangedItem,
+  key: readonly string[],
+  { from, to }: Files,
+): Shown | undefined {
+  for (let length = key.length; length >= 0; length -= 1) {
+    const steps = key.slice(0, length)
     const [old, now] = [written(from.root, [...before, ...steps]), written(to.root, [...path, ...steps])]
-    return old === undefined && now === undefined ? [] : [{ key, from: old ?? null, to: now ?? null }]
-  })
+    if (old === undefined && now === undefined) continue
+    // A secret that changed looks as it did; what stands around a default did not change.
+    if (length < key.length && old === now) return undefined
+    return { key: length === 0 ? name : steps.join('.'), from: old ?? null, to: now ?? null }
+  }
+  return undefined
 }

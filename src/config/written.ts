@@ -5,7 +5,7 @@ import { core, schemaBelow } from './shape.ts'
 import { below, type ConfigNode, shown } from './tree.ts'
 import { secret } from './values.ts'
 
-/** As it stands in the file; undefined where it does not, so that the default holds. */
+/** A value as it stands in the file; undefined where none does, so that the default holds. */
 export function written(root: ConfigNode, path: readonly (string | number)[]): string | undefined {
   let node: ConfigNode | undefined = root
   let schema: z.core.$ZodType | undefined = configSchema
@@ -15,5 +15,6 @@ export function written(root: ConfigNode, path: readonly (string | number)[]): s
     node = below(node, key)
     if (node === undefined) return undefined
   }
+  if (node.kind !== 'scalar') return undefined
   return schema !== undefined && core(schema) === secret ? '(secret)' : shown(node)
 }

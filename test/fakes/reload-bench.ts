@@ -39,6 +39,8 @@ export interface ReloadBench extends RecordingLog {
   until<T>(event: Promise<T>, ms?: number): Promise<T>
   /** Lets time pass, and what is published arrive. */
   pass(ms: number): Promise<void>
+  /** Publishes something, and lets it arrive. */
+  say(topic: string, payload: string): Promise<void>
   /** Sends a command, and lets it arrive. */
   command(pin: number, payload: string): Promise<void>
   /** The newest health. */
@@ -141,6 +143,13 @@ export async function startReloadBench(first: string, options: ReloadBenchOption
     await agent.idle()
     await settled()
   }
+  const say = async (topic: string, payload: string): Promise<void> => {
+    await new Promise<void>((resolve) => {
+      broker.publish({ cmd: 'publish', topic, payload, qos: 1, retain: false, dup: false }, () => resolve())
+    })
+    for (let turn = 0; turn < 20; turn += 1) await clock.advance(0)
+    await arrive()
+  }
   const json = (topic: string): Record<string, unknown> =>
     JSON.parse(heard.findLast((one) => one.topic === topic)?.payload ?? '{}')
   while (!heard.some(({ topic }) => topic.endsWith('/health'))) await settled()
@@ -166,14 +175,8 @@ export async function startReloadBench(first: string, options: ReloadBenchOption
         await arrive()
       }
     },
-    async command(pin, payload) {
-      await new Promise<void>((resolve) => {
-        const topic = `gpio/${pin}/command`
-        broker.publish({ cmd: 'publish', topic, payload, qos: 1, retain: false, dup: false }, () => resolve())
-      })
-      for (let turn = 0; turn < 20; turn += 1) await clock.advance(0)
-      await arrive()
-    },
+    say,
+    command: (pin, payload) => say(`gpio/${pin}/command`, payload),
     health: () => json('devices/n1/health'),
     async stop() {
       controller.abort()

@@ -106,6 +106,7 @@ gpio:
     systemctl('reload', 'sensor-node')
     await info
     await until('a good status line', () => /^online, 1 sensor ok, \d+ queued$/.test(property('StatusText').join()))
+    await until('the end of the reload', () => property('SubState')[0] === 'running')
     expect([property('ActiveState', 'MainPID', 'NRestarts'), wire(17)]).toEqual([['active', pid, '0'], 1])
   })
 
