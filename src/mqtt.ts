@@ -68,8 +68,8 @@ const BEAT_SLACK_MS = 20_000
 /** For the end of a connection that was a trial. */
 const GOODBYE_MS = 1000
 const HEARD = 'heard'
-/** For the goodbye to a broker before the next one is tried. */
-const MOVE_ACK_MS = 2000
+/** Before another configuration is gone by: for what waits, and for the goodbye to the broker. */
+const MOVE = { drainMs: 1000, ackMs: 2000 }
 /** So many topics are told apart in complaints. */
 const MAX_COMPLAINTS = 256
 /** So many short connections in a row look like another client with our id. */
@@ -242,10 +242,15 @@ export class Mqtt {
 
   /** Leaves the broker for the next connection; to it, the node is offline from here on. */
   async #move(connection: Connection): Promise<void> {
-    this.#drop() // of the goodbye nobody is suspected
-    this.#options.onConnected(false)
-    this.#options.beat(MOVE_ACK_MS + BEAT_SLACK_MS)
-    await this.#leave(connection, this.#options.will, MOVE_ACK_MS)
+    const { beat, clock, will, onConnected } = this.#options
+    beat(MOVE.drainMs + MOVE.ackMs + BEAT_SLACK_MS)
+    // Who asked for the change by a request is answered where they asked.
+    await withDeadline(() => this.idle(), MOVE.drainMs, clock)
+    if (this.#connection === connection) {
+      this.#drop() // of the goodbye nobody is suspected
+      onConnected(false)
+    }
+    await this.#leave(connection, will, MOVE.ackMs)
   }
 
   async #leave(connection: Connection, last: Message, ackMs: number): Promise<void> {

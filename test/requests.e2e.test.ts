@@ -23,6 +23,7 @@ const cleanups: (() => Promise<unknown>)[] = []
 const RESPONSE = 'devices/n1/response'
 
 interface Bench {
+  readonly file: string
   readonly agent: AgentProcess
   readonly observer: Observer
   readonly mosquitto: Mosquitto
@@ -44,6 +45,7 @@ async function start(more: string): Promise<Bench> {
   cleanups.push(() => agent.end('SIGKILL'))
   await observer.until(on('sensors/n1/attic/status', 'online'), { past: true })
   return {
+    file,
     agent,
     observer,
     mosquitto,
@@ -58,6 +60,22 @@ async function start(more: string): Promise<Bench> {
 describeWith(['mosquitto'], 'requests to the built agent', () => {
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+  })
+
+  it('a reload that connects anew, or to another broker, is answered before, where it was asked for', async () => {
+    const { file, mosquitto, observer, ask } = await start('remote')
+    const other = await startMosquitto()
+    cleanups.push(() => other.stop())
+    const elsewhere = await observe(other.url)
+    cleanups.push(() => elsewhere.end())
+    await writeFile(file, CONFIG(mosquitto.url, 'remote').replace('username: n1', 'keepalive: 31s, username: n1'))
+    const back = observer.until(on('devices/n1/status', 'online'))
+    expect(await ask({ id: 'anew', action: 'reload' })).toMatchObject({ id: 'anew', status: 'ok' })
+    await back
+    await writeFile(file, CONFIG(other.url, 'remote'))
+    expect(await ask({ id: 'other', action: 'reload' })).toMatchObject({ id: 'other', status: 'ok' })
+    await elsewhere.until(on('devices/n1/status', 'online'), { past: true })
+    expect(elsewhere.seen.filter(on(RESPONSE))).toEqual([])
   })
 
   it.each([
