@@ -25,11 +25,14 @@ export function limitsOf(properties: Readonly<Record<string, unknown>>, most: Ta
   const { receiveMaximum, maximumQoS, retainAvailable, maximumPacketSize } = properties
   return {
     receiveMaximum: Math.min(positive(receiveMaximum) ?? DEFAULT_WINDOW, LARGEST_WINDOW),
-    // What takes a will at 1 is not asked whether it takes 2: nearly all do.
-    maximumQos: maximumQoS === 0 || most.maximumQos === 0 ? 0 : maximumQoS === 1 ? 1 : 2,
+    maximumQos: lower(maximumQoS === 0 ? 0 : maximumQoS === 1 ? 1 : 2, most.maximumQos),
     retainAvailable: retainAvailable !== false && most.retainAvailable,
     maximumPacketSize: positive(maximumPacketSize) ?? LARGEST_PACKET,
   }
+}
+
+function lower<T extends number>(one: T, other: T): T {
+  return one < other ? one : other
 }
 
 function positive(value: unknown): number | undefined {

@@ -4,7 +4,9 @@
  *
  * MQTT 3.1.1 has no word for a will that the broker can't take: it hangs up before any answer, as a broker does that is
  * about to end, or what is none. So the answer is sought by trial, and believed only where a whole will is cut before
- * and after a lesser one is accepted: records that are acknowledged by nobody are no small thing.
+ * and after a lesser one is accepted: records that are acknowledged by nobody are no small thing. Nor has it a word for
+ * a message at quality of service 2, at which a broker hangs up that takes 1 at most: after two such ends in a row
+ * messages go at 1, which loses nothing.
  */
 import { type Limits, lowered, type Takes } from './broker-limits.ts'
 import type { Logger } from './log.ts'
@@ -18,14 +20,18 @@ const CUT_BEFORE_CONNACK = 3
 const RETAIN_NOT_SUPPORTED = 0x9a
 const QOS_NOT_SUPPORTED = 0x9b
 
-const ALL: Takes = { maximumQos: 1, retainAvailable: true }
+/** Ends of a connection in a row, with something at quality of service 2 under way, that look like a refusal of it. */
+const CUT_AT_2 = 2
+
+const ALL: Takes = { maximumQos: 2, retainAvailable: true }
 /** What it may take instead, as it is tried. */
 const LESS: readonly Takes[] = [
   { maximumQos: 0, retainAvailable: true },
-  { maximumQos: 1, retainAvailable: false },
+  { maximumQos: 2, retainAvailable: false },
   { maximumQos: 0, retainAvailable: false },
 ]
 const NO_QOS_1 = 'the broker has no quality of service 1: the will goes at 0'
+const NO_QOS_2 = 'the broker hangs up at quality of service 2: alerts go at 1, and may come twice'
 const NO_RETAIN = 'the broker can’t retain messages: the will is not retained'
 
 export class Dialect {
@@ -44,6 +50,8 @@ export class Dialect {
   #candidate: Takes | undefined
   /** The candidate was proven before: a single cut of a whole will is enough. */
   #proven = false
+  /** Connections in a row that were cut with a message at quality of service 2 under way. */
+  #cutsAt2 = 0
   /** The limits that were told last. */
   #told = '2 true'
 
@@ -63,7 +71,15 @@ export class Dialect {
 
   /** What the broker takes at most, where it can't say so itself. */
   get takes(): Takes {
-    return (this.#trial === undefined ? undefined : LESS[this.#trial]) ?? this.#takes
+    const takes = (this.#trial === undefined ? undefined : LESS[this.#trial]) ?? this.#takes
+    return this.#cutsAt2 < CUT_AT_2 || takes.maximumQos < 2 ? takes : { ...takes, maximumQos: 1 }
+  }
+
+  /** What became of a message that was sent at quality of service 2: the broker has it, or ended the connection. */
+  sentAt2(arrived: boolean): void {
+    if (this.#protocol === 5 || this.#cutsAt2 >= CUT_AT_2) return
+    this.#cutsAt2 = arrived ? 0 : this.#cutsAt2 + 1
+    if (this.#cutsAt2 === CUT_AT_2) this.#log.warn(NO_QOS_2)
   }
 
   /** A connection was accepted. False: it was a trial, is to be ended, and the next one made at once. */

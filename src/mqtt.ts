@@ -17,7 +17,7 @@ import { ConnectionError, failure } from './mqtt-errors.ts'
 import type { Outbox } from './outbox.ts'
 import { Sender } from './sender.ts'
 import { deliver, type Subscription } from './subscriptions.ts'
-import { type Suspect, Suspicion } from './suspicion.ts'
+import { HANG_UPS, type Suspect, Suspicion } from './suspicion.ts'
 import type { Incoming, Message } from './telemetry.ts'
 
 export type LinkConfig = MqttConfig & { readonly client_id: string }
@@ -109,6 +109,7 @@ export class Mqtt {
       onRefused: (message, error) => this.#refused(message, error),
       onTaken: (message) => {
         this.#complained.delete(message.topic)
+        if (message.qos === 2) this.#dialect.sentAt2(true)
         this.#live.taken(message)
         options.onTaken?.(message)
       },
@@ -372,6 +373,7 @@ export class Mqtt {
   #lost(connection: Connection, reason: ConnectionError, since: number): void {
     if (this.#connection !== connection) return
     const underWay = [...[...this.#subscribing].map(subscription), ...this.#drop()]
+    if (HANG_UPS.has(reason.kind) && underWay.some(({ qos }) => qos === 2)) this.#dialect.sentAt2(false)
     const guilty = this.#suspicion.ended(reason, underWay, since)
     if (guilty !== undefined) this.#options.log.debug({ topic: guilty.topic }, 'the broker hangs up at this')
     this.#options.onConnected(false)

@@ -133,8 +133,8 @@ export class Sender {
   }
 }
 
-function suspect({ topic, payload }: Message): Suspect {
-  return { topic, bytes: Buffer.byteLength(payload) }
+function suspect({ topic, payload, qos }: Message): Suspect {
+  return { topic, bytes: Buffer.byteLength(payload), qos }
 }
 
 function hangsUp(): ConnectionError {

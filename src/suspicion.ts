@@ -12,6 +12,8 @@ import type { ConnectionError } from './mqtt-errors.ts'
 export interface Suspect {
   readonly topic: string
   readonly bytes: number
+  /** The quality of service of a message. */
+  readonly qos?: 0 | 1 | 2
 }
 
 /** Hang-ups in a row after which messages go one at a time. */
@@ -24,7 +26,7 @@ const SETTLED_MS = 10_000
 const SENTENCE_MS = 3_600_000
 
 /** Ends that may be an answer to a message: the others say what they are. */
-const HANG_UPS: ReadonlySet<string> = new Set([
+export const HANG_UPS: ReadonlySet<string> = new Set([
   ...['closed', 'ECONNRESET', 'EPIPE'],
   ...[128, 129, 130, 131, 135, 144, 149, 151, 153, 154, 155].map((code) => `refused-${code}`),
 ])

@@ -74,6 +74,22 @@ describe('how to speak to a broker', () => {
   })
 })
 
+describe('messages at quality of service 2', () => {
+  const after = (protocol: 4 | 5, arrived: readonly boolean[]): number => {
+    const dialect = new Dialect(protocol, will, recordLog().log)
+    for (const one of arrived) dialect.sentAt2(one)
+    return dialect.takes.maximumQos
+  }
+
+  it('go at 1 after two that a broker of MQTT 3.1.1 hung up at, and stay so', () => {
+    expect([after(4, [false]), after(4, [false, false]), after(4, [false, false, true])]).toEqual([2, 1, 1])
+  })
+
+  it('stay what they are where one arrives in between, and by MQTT 5, which has a word for it', () => {
+    expect([after(4, [false, true, false]), after(5, [false, false, false])]).toEqual([2, 2])
+  })
+})
+
 describe('how to speak to a broker of MQTT 3.1.1 that hangs up before an answer', () => {
   interface Broker {
     readonly maximumQos: 0 | 1
@@ -89,7 +105,7 @@ describe('how to speak to a broker of MQTT 3.1.1 that hangs up before an answer'
   const connect = (dialect: Dialect, broker: Broker): string => {
     const { qos, retain } = dialect.will
     const { maximumQos, retainAvailable } = dialect.takes
-    expect([qos, retain]).toEqual([maximumQos, retainAvailable])
+    expect([qos, retain]).toEqual([Math.min(maximumQos, 1), retainAvailable])
     if (broker.none === true || qos > broker.maximumQos || (retain && !broker.retainAvailable))
       return dialect.adapt(cut) ? 'cut, at once' : 'cut'
     return dialect.usable() ? `${qos} ${retain}` : 'trial'

@@ -285,6 +285,27 @@ describeWith(['mosquitto'], 'a real Mosquitto', () => {
     await agent.logged(({ msg }) => /counts as delivered when it is written/.test(String(msg)))
   })
 
+  it.each([
+    { protocol: 5, cuts: 0, told: [] },
+    { protocol: 4, cuts: 2, told: ['the broker hangs up at quality of service 2: alerts go at 1, and may come twice'] },
+  ] as const)(
+    'without quality of service 2 gets alerts at 1, by protocol $protocol',
+    async ({ protocol, cuts, told }) => {
+      const mosquitto = await start('max_qos 1')
+      const other = await observe(mosquitto.url)
+      cleanups.push(() => other.end())
+      const agent = link(mosquitto.url, { protocol, listens: () => false })
+      agent.mqtt.publish({ topic: 'alerts/n1/hot', payload: '{}', qos: 2, retain: true })
+      agent.outbox.put(record(0))
+      agent.mqtt.drain()
+      expect(await other.until(on('alerts/n1/hot'), { past: true })).toMatchObject({ payload: '{}', qos: 1 })
+      await other.until(on('sensors/n1/data'), { past: true })
+      expect(agent.mqtt.reconnects).toBe(cuts)
+      expect(agent.lines.flatMap(({ msg }) => (String(msg).includes('quality of service') ? [msg] : []))).toEqual(told)
+      expect(agent.mqtt.dropped).toEqual({})
+    },
+  )
+
   // MQTT 3.1.1 can't say what a broker does not take: it hangs up at the will, and at each such message.
   it.each([
     { lines: ['max_qos 0'], delivered: 'written to the socket', told: ['no quality of service 1'] },
