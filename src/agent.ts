@@ -17,7 +17,6 @@ import { LATE, withDeadline } from './deadline.ts'
 import type { Gpio } from './gpio/gpio.ts'
 import { createHealth } from './health.ts'
 import { readHost, readMachineId } from './host.ts'
-import { topicsLeftBehind } from './left-behind.ts'
 import type { Logger } from './log.ts'
 import { Manifest } from './manifest.ts'
 import { Mqtt } from './mqtt.ts'
@@ -190,9 +189,9 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
       what: 'sensor',
       keyOf: ({ id }) => id ?? OWN,
       goesOn: (running, next) => same(withoutLabel(running), withoutLabel(next)),
-      run(part) {
+      async run(part) {
         const sensor = part.config()
-        return sense(
+        await sense(
           {
             ...common,
             simulate,
@@ -209,6 +208,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
           },
           part,
         )
+        rules.sensorGone(sensor.id)
       },
     },
     stop,
@@ -228,6 +228,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
     about: { version, supportUrl: world.supportUrl, model: host.model },
     manifest,
     publish,
+    keepOnly: (topics) => mqtt.keepOnly(topics),
     clock,
     random: world.random,
     log,
@@ -311,10 +312,9 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
     for (const { id } of before.sensors) {
       if (!next.sensors.some((sensor) => sensor.id === id)) publish(telemetry.sensorStatus(id, 'offline'))
     }
-    mqtt.forget(topicsLeftBehind(before, next, telemetry))
-    retention.apply(next, telemetry)
     await pins.start()
     rules.apply(next.rules)
+    retention.apply(next) // nothing speaks any more of what is gone
     await sensors.start(next.sensors)
     records.apply(next.outbox)
     requests.configure(next.remote)

@@ -64,9 +64,10 @@ export class LiveView {
     this.#due.add(message.topic)
   }
 
-  /** Topics that this node speaks on no more: what they were told last is not told again. */
-  forget(topics: Iterable<string>): void {
-    for (const topic of topics) {
+  /** The node keeps something on these topics alone: what others were told last is not told again, unless it clears them. */
+  keepOnly(topics: ReadonlySet<string>): void {
+    for (const [topic, { message }] of this.#latest) {
+      if (topics.has(topic) || clears(message)) continue
       this.#latest.delete(topic)
       this.#due.delete(topic)
     }

@@ -169,9 +169,9 @@ export class Mqtt {
     for (const [filter, one] of wanted) if (!this.#subscribed.has(filter)) void this.#subscribe(connection, one)
   }
 
-  /** Topics that this node speaks on no more: what they were told last is not told again. */
-  forget(topics: Iterable<string>): void {
-    this.#live.forget(topics)
+  /** The node keeps something on these topics alone: what others were told last is not told again. */
+  keepOnly(topics: ReadonlySet<string>): void {
+    this.#live.keepOnly(topics)
   }
 
   /** Sends what was put into the outbox, as far as the connection takes it. */

@@ -22,6 +22,8 @@ export interface RetentionOptions {
   readonly about: About
   readonly manifest: Manifest
   readonly publish: (message: Message) => void
+  /** What waits for the broker on any other topic is not to be sent any more. */
+  readonly keepOnly: (topics: ReadonlySet<string>) => void
   readonly clock: Clock
   /** Between 0 and 1. */
   readonly random: () => number
@@ -31,9 +33,9 @@ export interface RetentionOptions {
 export type Retention = ReturnType<typeof createRetention>
 
 export function createRetention(options: RetentionOptions) {
-  const { manifest, publish, log } = options
+  const { manifest, telemetry, publish, keepOnly, log } = options
   const announcing = createAnnouncing(options)
-  let { config, telemetry } = options
+  let { config } = options
   let ready = false
   /** What the chips have, by sensor. */
   const known = new Map<string, readonly Quantity[]>()
@@ -53,6 +55,7 @@ export function createRetention(options: RetentionOptions) {
 
   const sweep = (): void => {
     const kept = keptTopics(config, telemetry, (sensor) => quantitiesOf(sensor, 'all'))
+    keepOnly(kept)
     const over = manifest.topics.filter((topic) => !kept.has(topic))
     const news = over.filter((topic) => !clearing.has(topic))
     clearing = new Set(over)
@@ -105,11 +108,10 @@ export function createRetention(options: RetentionOptions) {
 
     /**
      * From now on this configuration: what it has no more is cleared, what is new is told. To be called when nothing
-     * publishes any more for what is gone; a new `status_topic` is heard from the next connection on.
+     * publishes any more for what is gone.
      */
-    apply(next: Config, itsTelemetry: Telemetry): void {
+    apply(next: Config): void {
       config = next
-      telemetry = itsTelemetry
       const still = new Set(next.sensors.map(keyOf))
       for (const key of known.keys()) if (!still.has(key)) known.delete(key)
       sweep()

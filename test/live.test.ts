@@ -37,12 +37,19 @@ describe('the live view', () => {
   it('forgets what nobody speaks on any more: it is not sent, neither now nor on the next connection', () => {
     const live = new LiveView(new FakeClock())
     for (const topic of ['a', 'b', 'c']) live.put(state(topic, '1'))
-    live.forget(['a', 'b', 'nobody'])
+    live.keepOnly(new Set(['c', 'nobody']))
     expect(brief(takeAll(live))).toEqual(['c 1'])
     live.resendAll()
     expect(brief(takeAll(live))).toEqual(['c 1'])
     live.put(state('a', '2'))
     expect(brief(takeAll(live))).toEqual(['a 2'])
+  })
+
+  it('does not forget what takes from the broker what it keeps of a topic that is gone', () => {
+    const live = new LiveView(new FakeClock())
+    live.put({ ...state('a', ''), retain: true })
+    live.keepOnly(new Set())
+    expect(brief(takeAll(live))).toEqual(['a '])
   })
 
   it('sends a value again that is put again, even the same', () => {

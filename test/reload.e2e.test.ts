@@ -141,6 +141,33 @@ describeWith(['mosquitto'], 'SIGHUP', () => {
     expect(await agent.end('SIGTERM')).toBe(0)
   })
 
+  it('while the broker is away takes back what it has not heard yet, and clears what it has', async () => {
+    const agent = await start()
+    await up()
+    const rule = (topic: string): string =>
+      `rules: [{ when: { metric: temperature, sensor: steady, above: -100 }, then: [{ publish: { topic: ${topic}, payload: x, retain: true } }, { alert: a-${topic} }] }]`
+    await write({ more: rule('heard') })
+    agent.child.kill('SIGHUP')
+    await observer.until(on('heard', 'x'), { past: true })
+    await observer.until(({ topic }) => topic === 'alerts/rpi001/a-heard', { past: true })
+    await observer.end()
+    await mosquitto.kill()
+    await write({ more: rule('unheard') })
+    agent.child.kill('SIGHUP')
+    await agent.wrote(/("rule active"[\s\S]*){2}/)
+    await write()
+    agent.child.kill('SIGHUP')
+    await agent.wrote(/("configuration reloaded"[\s\S]*){3}/)
+    await mosquitto.start()
+    const later = await observe(mosquitto.url)
+    cleanups.push(() => later.end())
+    await later.until(on('heard', ''), { past: true })
+    await later.until(on('alerts/rpi001/a-heard', ''), { past: true })
+    await later.until(on('sensors/rpi001/steady/data'))
+    const said = later.seen.filter(({ topic, payload }) => /heard/.test(topic) && payload !== '')
+    expect(said.filter(({ topic }) => topic !== 'sensors/rpi001/steady/alert')).toEqual([])
+  })
+
   it('again and again is one reload after the one that runs, and the newest file is what runs then', async () => {
     const agent = await start()
     await up()

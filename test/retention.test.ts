@@ -31,6 +31,7 @@ async function run(yaml: string, manifest?: Manifest) {
   const kept = manifest ?? new Manifest({ folder: undefined, machine: undefined, clock, log, onKept: () => {} })
   const published: Message[] = []
   let away = false
+  let spokenOn: ReadonlySet<string> = new Set()
   const waiting: Message[] = []
   const take = (message: Message): void => {
     if (message.payload === '') kept.cleared(message.topic)
@@ -39,6 +40,9 @@ async function run(yaml: string, manifest?: Manifest) {
   }
   const retention = createRetention({
     ...{ config, telemetry, clock, log, manifest: kept, random: () => 0.5, about: { version: '1' } },
+    keepOnly(topics) {
+      spokenOn = topics
+    },
     publish(message) {
       published.push(message)
       if (away) waiting.push(message)
@@ -58,6 +62,8 @@ async function run(yaml: string, manifest?: Manifest) {
     clock,
     told,
     opened,
+    /** What else waits for the broker is not sent any more. */
+    speaksOn: (topic: string): boolean => spokenOn.has(topic),
     /** Something else of the agent publishes. */
     keep: (topic: string): boolean => kept.mayGo(topic),
     hear(payload: string): void {
@@ -277,8 +283,10 @@ describe('what the configuration has no more', () => {
     node.keep('sensors/n/attic/temperature')
     node.retention.ready()
     await node.said()
-    const { config, telemetry } = parse(`${house(BME)}gpio: { outputs: [{ pin: 17 }] }\n`)
-    node.retention.apply(config, telemetry)
+    const { config } = parse(`${house(BME)}gpio: { outputs: [{ pin: 17 }] }\n`)
+    expect(node.speaksOn('sensors/n/attic/temperature')).toBe(true)
+    node.retention.apply(config)
+    expect(['sensors/n/attic/temperature', 'gpio/17/state', DISCOVERY].map(node.speaksOn)).toEqual([false, true, true])
     expect(await node.said()).toEqual([
       'clear sensors/n/attic/temperature',
       `${OWN} output.17 -sensor.attic.temperature`,
@@ -294,10 +302,10 @@ describe('what the configuration has no more', () => {
     await node.said()
     node.away(true)
     const without = parse(house(BME))
-    node.retention.apply(without.config, without.telemetry)
+    node.retention.apply(without.config)
     await settled()
     const again = parse(house(`${BME}, ${ATTIC}`))
-    node.retention.apply(again.config, again.telemetry)
+    node.retention.apply(again.config)
     await settled()
     node.away(false)
     expect((await node.said()).at(-1)).toBe(`${OWN} sensor.attic.temperature`)

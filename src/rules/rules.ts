@@ -112,9 +112,10 @@ export function createRules(options: RulesOptions) {
         if (level !== undefined && pin !== undefined) isFound(pin, level)
         return
       }
-      const value = metric === undefined ? undefined : values.get(when.sensor)?.[metric.of]
-      if (value !== undefined) metric?.condition.reading(value)
       const online = statuses.get(when.sensor)
+      // What a sensor said before it went offline begins nothing.
+      const value = metric === undefined || online === false ? undefined : values.get(when.sensor)?.[metric.of]
+      if (value !== undefined) metric?.condition.reading(value)
       if (online !== undefined) status?.online(online)
     })
   }
@@ -171,6 +172,12 @@ export function createRules(options: RulesOptions) {
       if (closed) return
       statuses.set(sensor, status === 'online')
       each(bySensor.get(sensor)?.statuses, (entry) => entry.status?.online(status === 'online'))
+    },
+
+    /** The sensor has ended: what comes by that id hereafter is another one's. */
+    sensorGone(sensor: string | undefined): void {
+      values.delete(sensor)
+      statuses.delete(sensor)
     },
 
     /** A settled level of an input, or the level of an output; told as often as anybody likes. What it sets is set when it returns. */

@@ -415,6 +415,24 @@ describe('a reload', () => {
     await bench.rules.close()
   })
 
+  it('tells a new one nothing that a sensor said before it went offline, or was another one', async () => {
+    const bench = await startRules('')
+    const attic = HOT.replace('metric:', 'sensor: attic, metric:')
+    bench.rules.reading('attic', { temperature: 31 })
+    bench.rules.sensorStatus('attic', 'online')
+    bench.rules.sensorStatus('attic', 'offline')
+    bench.rules.apply(rulesOf(attic))
+    expect(bench.retained()).toEqual([])
+    bench.rules.apply([])
+    bench.rules.sensorStatus('attic', 'online')
+    bench.rules.sensorGone('attic')
+    bench.rules.apply(rulesOf(attic))
+    expect(bench.retained()).toEqual([])
+    bench.rules.reading('attic', { temperature: 31 })
+    expect(bench.retained()).toEqual(['alerts/pi/hot'])
+    await bench.rules.close()
+  })
+
   it('of one thing about a pin leaves a press of it that is under way to its rule', async () => {
     const single = '  - { when: { pin: 27, becomes: on, presses: 2 }, then: { set: { pin: 17, state: toggle } } }'
     const bench = await startRules(single)
