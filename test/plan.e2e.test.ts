@@ -74,6 +74,18 @@ it('says that there is nothing to do, also for a file elsewhere whose relative p
   expect([code, output]).toEqual([0, `${other} says what runs already: a reload changes nothing\n`])
 })
 
+it('names what changes of a rule as the file has it, step by step', async () => {
+  const rule = (when: string, then: string, later: string): string =>
+    `${RUNNING}rules:\n  - { id: r, when: { pin: 17, ${when} }, then: ${then}, escalate: { after: 1m, ${later} } }\n`
+  await writeFile(running, rule('becomes: on', '{ publish: { topic: a, payload: b } }', 'alert: x'))
+  const { output } = await plan(rule('becomes: off', '[{ publish: { topic: a, payload: c } }]', 'alert: y'))
+  expect(output.split('\n').filter((line) => line.includes('->'))).toEqual([
+    '      when.becomes: on -> off',
+    '      then[0].publish.payload: b -> c',
+    '      escalate.alert: x -> y',
+  ])
+})
+
 it('shows a word as the file has it, whatever it stands for', async () => {
   const { code, output } = await plan(`${RUNNING}remote: true\n`)
   expect([code, output]).toEqual([0, expect.stringContaining('remote:\n      remote: (not set) -> true\n')])

@@ -2,10 +2,11 @@
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { systemClock } from '../clock.ts'
+import { type Change, keyOf } from '../config/changes.ts'
 import { type Loaded, loadConfig } from '../config/load.ts'
 import { type ChangedItem, changesAnything, type Item, type Plan, planReload, restartProblems } from '../config/plan.ts'
 import type { Config } from '../config/schema.ts'
-import { written } from '../config/written.ts'
+import { scalarsBelow, written } from '../config/written.ts'
 import { ConfigError, formatProblem } from '../errors.ts'
 import { chooseBackend } from '../gpio/choose.ts'
 import { silentLog } from '../log.ts'
@@ -18,6 +19,8 @@ export interface PlanFlags {
   readonly config?: string
   readonly json?: boolean
 }
+
+type Path = Change['path']
 
 /** The two files. */
 interface Files {
@@ -137,26 +140,30 @@ interface Shown {
 /** The keys of one that changed, each once. What follows from another key, such as a default, is not told. */
 function keysOf(item: ChangedItem, files: Files): Shown[] {
   const found = new Map<string, Shown>()
-  for (const { key } of item.changes) {
-    const shown = asWritten(item, key.split('.'), files)
-    if (shown !== undefined) found.set(shown.key, shown)
-  }
+  for (const { path } of item.changes) for (const shown of asWritten(item, path, files)) found.set(shown.key, shown)
   return [...found.values()]
 }
 
-/** The key itself or, where neither file has it, what stands for it: `remote: true` for its actions. */
-function asWritten(
-  { name, before, path }: ChangedItem,
-  key: readonly string[],
-  { from, to }: Files,
-): Shown | undefined {
+/**
+ * The key itself or, where neither file has it, what stands for it: `remote: true` for its actions, `becomes: on` for a
+ * level, wherever in their section.
+ */
+function asWritten({ name, before, path }: ChangedItem, key: Path, { from, to }: Files): Shown[] {
   for (let length = key.length; length >= 0; length -= 1) {
     const steps = key.slice(0, length)
     const [old, now] = [written(from.root, [...before, ...steps]), written(to.root, [...path, ...steps])]
-    if (old === undefined && now === undefined) continue
-    // A secret that changed looks as it did; what stands around a default did not change.
-    if (length < key.length && old === now) return undefined
-    return { key: length === 0 ? name : steps.join('.'), from: old ?? null, to: now ?? null }
+    if (old !== undefined || now !== undefined) {
+      // A secret that changed looks as it did; what stands around a default did not change.
+      if (length < key.length && old === now) return []
+      return [{ key: length === 0 ? name : keyOf(steps), from: old ?? null, to: now ?? null }]
+    }
+    const inside = [scalarsBelow(from.root, [...before, ...steps]), scalarsBelow(to.root, [...path, ...steps])].flat()
+    if (length === 0 || length === key.length || inside.length === 0) continue
+    return inside.flatMap((rest) => {
+      const all = [...steps, ...rest]
+      const one = { from: written(from.root, [...before, ...all]), to: written(to.root, [...path, ...all]) }
+      return one.from === one.to ? [] : [{ key: keyOf(all), from: one.from ?? null, to: one.to ?? null }]
+    })
   }
-  return undefined
+  return []
 }

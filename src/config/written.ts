@@ -5,16 +5,31 @@ import { core, schemaBelow } from './shape.ts'
 import { below, type ConfigNode, shown } from './tree.ts'
 import { secret } from './values.ts'
 
+type Path = readonly (string | number)[]
+
 /** A value as it stands in the file; undefined where none does, so that the default holds. */
-export function written(root: ConfigNode, path: readonly (string | number)[]): string | undefined {
+export function written(root: ConfigNode, path: Path): string | undefined {
   let node: ConfigNode | undefined = root
   let schema: z.core.$ZodType | undefined = configSchema
   for (const step of path) {
-    const key = node.kind === 'list' ? Number(step) : step
-    schema = schemaBelow(schema, node, key)
-    node = below(node, key)
+    schema = schemaBelow(schema, node, step)
+    node = below(node, step)
     if (node === undefined) return undefined
   }
   if (node.kind !== 'scalar') return undefined
   return schema !== undefined && core(schema) === secret ? '(secret)' : shown(node)
+}
+
+/** The paths, from there on, of all values that stand in a section or list of the file; none where it has none. */
+export function scalarsBelow(root: ConfigNode, path: Path): Path[] {
+  let node: ConfigNode | undefined = root
+  for (const step of path) node = node === undefined ? undefined : below(node, step)
+  return node === undefined ? [] : scalars(node)
+}
+
+function scalars(node: ConfigNode): Path[] {
+  if (node.kind === 'scalar') return [[]]
+  const entries: readonly (readonly [string | number, ConfigNode])[] =
+    node.kind === 'map' ? [...node.entries] : [...node.items.entries()]
+  return entries.flatMap(([step, one]) => scalars(one).map((rest) => [step, ...rest]))
 }

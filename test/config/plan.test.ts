@@ -82,9 +82,9 @@ sensors: [{ id: board, type: system, interval: 60s }, { type: bme280, address: 1
   })
 
   it('takes requests over MQTT on, and off', () => {
-    expect(plan(SENSORS, `${SENSORS}remote: { actions: [ping] }`)).toEqual(['~remote remote: actions.0'])
+    expect(plan(SENSORS, `${SENSORS}remote: { actions: [ping] }`)).toEqual(['~remote remote: actions[0]'])
     expect(plan(`${SENSORS}remote: true`, `${SENSORS}remote: false`)).toEqual([
-      expect.stringMatching(/^~remote remote: actions.0,/),
+      expect.stringMatching(/^~remote remote: actions\[0\],/),
     ])
   })
 
@@ -136,7 +136,7 @@ describe('two values', () => {
   it.each([
     [{ a: 1 }, { a: 1, b: undefined }, []],
     [{ a: {} }, {}, []],
-    [{ a: [1, 2] }, { a: [1, 3, 4] }, ['a.1', 'a.2']],
+    [{ a: [1, 2] }, { a: [1, 3, 4] }, ['a[1]', 'a[2]']],
     [{ a: Number.NaN }, { a: Number.NaN }, []],
     [{ a: { b: 1 } }, { a: 1 }, ['a.b', 'a']],
     [{ a: null }, {}, ['a']],
