@@ -7,7 +7,7 @@
  * writes the line, never for longer than the driver takes; what switches off for safety waits in this one alone.
  *
  * Where both are empty, a command has reached the driver when `command` returns: a button of a rule switches a light in
- * the same turn of the event loop. Only an interlock, and what has to be on record before the wire moves, take longer.
+ * the same turn of the event loop, also where that has to be on record before. Only "on" in an interlock takes longer.
  */
 import type { Clock } from './clock.ts'
 import type { Command } from './command.ts'
@@ -44,8 +44,6 @@ export interface OutputPinOptions {
 
 /** A pin that does not answer must not hold up the end. */
 const EXIT_DEADLINE_MS = 1000
-/** A file in memory is written in a millisecond or so. */
-const KEEP_DEADLINE_MS = 1000
 /** A wire that may have been moved by a write that failed is brought back after this. */
 const UNDO_AFTER_MS = 1000
 const STOPPING = 'the node is stopping'
@@ -146,7 +144,7 @@ export class OutputPin implements Member {
     const on = this.#level === 1 || !this.#sure
     if (before.max_on === undefined && on) kept.onSince = this.#onSince
     if (config.max_on === undefined) kept.onSince = undefined
-    void times.keep(this.pin, kept)
+    times.keep(this.pin, kept)
     if (before.max_on !== config.max_on) {
       this.#maxOn.abort()
       if (on) this.#limit()
@@ -309,7 +307,7 @@ export class OutputPin implements Member {
     this.#pulse.abort()
     this.#wish = false
     if (pulse !== undefined && !this.#ended) this.#pulse = this.#later(pulse.at, pulse.level, '"for" is over')
-    void times.keep(this.pin, { ...times.of(this.pin), ...this.#lastTime(level), pulse })
+    times.keep(this.pin, { ...times.of(this.pin), ...this.#lastTime(level), pulse })
     last.remember(this.pin, level)
   }
 
@@ -339,7 +337,7 @@ export class OutputPin implements Member {
       if (level !== undefined) await this.#write(level)
       // What `initial: last` brings back goes on with its limit.
       const comesBack = this.#config.initial === 'last' && last.of(this.pin) === 1
-      void times.keep(this.pin, { ...times.of(this.pin), pulse: undefined, ...(comesBack ? { onSince } : {}) })
+      times.keep(this.pin, { ...times.of(this.pin), pulse: undefined, ...(comesBack ? { onSince } : {}) })
       return undefined // done
     }
     if ((await this.#onLine(leave)) === 1) await this.#goOn(waiting, () => this.#write(1))
@@ -372,7 +370,7 @@ export class OutputPin implements Member {
       const pulse = start.pulse?.level === level ? undefined : start.pulse
       const onSince = level === 1 ? start.onSince : undefined
       // In one step: a process that is killed here must not leave less than it found.
-      await times.keep(pin, { switched: left.switched, last: lastTime, pulse, onSince })
+      times.keep(pin, { switched: left.switched, last: lastTime, pulse, onSince })
       this.#settled(level)
       this.#wish = start.level === 1 && level === 0
       if (pulse !== undefined && !this.#ended) this.#ordered(pulse.level, pulse)
@@ -396,8 +394,7 @@ export class OutputPin implements Member {
     if (this.#output === undefined) throw new GpioError('lost', this.#unusable())
     const old = times.of(this.pin)
     const on = level === 1 && this.#config.max_on !== undefined ? { onSince: old.onSince ?? clock.monotonic() } : {}
-    const kept = times.keep(this.pin, { ...old, ...owed, ...on })
-    if (kept !== undefined) await withDeadline(() => kept, KEEP_DEADLINE_MS, clock) // a folder that hangs must not hold a pump on
+    times.keep(this.pin, { ...old, ...owed, ...on })
     try {
       await this.#output.write(level)
     } catch (error) {
@@ -439,13 +436,13 @@ export class OutputPin implements Member {
     const old = { ...times.of(pin), ...counted }
     if (level === 1) {
       if (moved) this.#onSince = clock.monotonic()
-      void times.keep(pin, old)
+      times.keep(pin, old)
       if (before !== 1) this.#limit()
       return
     }
     if (moved) this.#offSince = clock.monotonic()
     this.#maxOn.abort()
-    void times.keep(pin, { ...old, onSince: undefined })
+    times.keep(pin, { ...old, onSince: undefined })
   }
 
   /** Being on, or perhaps on, has an end, counted from when it began. */
@@ -455,7 +452,7 @@ export class OutputPin implements Member {
     if (maxOn === undefined || this.#ended) return
     const old = times.of(this.pin)
     const onSince = old.onSince ?? clock.monotonic()
-    void times.keep(this.pin, { ...old, onSince })
+    times.keep(this.pin, { ...old, onSince })
     this.#maxOn.abort()
     this.#maxOn = this.#later(onSince + maxOn, 0, 'max_on is over')
   }

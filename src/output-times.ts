@@ -2,7 +2,8 @@
  * What each output owes, kept for the process after this one: the end of a `for`, since when it is on, when it was
  * last switched, since when the broker is away. Times are those of the monotonic clock, so they stand beside the id of
  * the boot, in a file in memory (`$RUNTIME_DIRECTORY`, which systemd keeps over a restart of the service). Written
- * by the outputs, read by `output-start.ts`.
+ * by the outputs, read by `output-start.ts`. Each write is over when it returns: a pin whose switch has to be on record
+ * first is switched in the same turn of the event loop all the same.
  */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
@@ -78,7 +79,7 @@ export class OutputTimes {
     const before = this.#kept
     this.#kept = keptOf(outputs)
     if (this.#file === undefined && before.size === 0 && this.#kept.size > 0) this.#warn()
-    if ([...this.#kept].some((pin) => !before.has(pin))) void this.#save()
+    if ([...this.#kept].some((pin) => !before.has(pin))) this.#save()
   }
 
   of(pin: number): PinTimes {
@@ -93,21 +94,14 @@ export class OutputTimes {
   setAway(away: number | undefined): void {
     if (this.#away === away) return
     this.#away = away
-    void this.#save()
+    this.#save()
   }
 
-  /**
-   * Resolves when a SIGKILL can't take it away any more; undefined where nothing had to be written for that. Never
-   * rejects: what can't be kept is told by the file.
-   */
-  keep(pin: number, times: PinTimes): Promise<void> | undefined {
+  /** When this returns a SIGKILL can't take it away any more. Never throws: what can't be kept is told by the file. */
+  keep(pin: number, times: PinTimes): void {
     const known = JSON.stringify(this.of(pin))
     this.#pins.set(pin, times)
-    return this.#kept.has(pin) && JSON.stringify(times) !== known ? this.#save() : undefined
-  }
-
-  async flush(): Promise<void> {
-    await this.#file?.flush()
+    if (this.#kept.has(pin) && JSON.stringify(times) !== known) this.#save()
   }
 
   #warn(): void {
@@ -115,13 +109,13 @@ export class OutputTimes {
     this.#log.warn({ reason }, '"for", max_on, on_disconnect and min_interval don’t outlive this process')
   }
 
-  async #save(): Promise<void> {
+  #save(): void {
     if (this.#kept.size === 0) return
-    await this.#file?.save(() => ({
+    this.#file?.saveNow({
       boot: this.#boot,
       away: this.#away,
       pins: Object.fromEntries([...this.#pins].filter(([pin]) => this.#kept.has(pin))),
-    }))
+    })
   }
 }
 

@@ -78,7 +78,7 @@ export class Outputs {
       }
       this.#pins.delete(number)
       // To the pin that takes its place, what this one owed means nothing: the wire is another one.
-      if (config !== undefined) void times.keep(number, { switched: times.of(number).switched })
+      if (config !== undefined) times.keep(number, { switched: times.of(number).switched })
       leaving.push(this.#leave(entry.pin, config === undefined))
     }
     await Promise.all(leaving)

@@ -174,9 +174,9 @@ export function createPins(options: PinsOptions, signal: AbortSignal) {
       await Promise.all([inputs.ended(), counters.ended()])
     },
 
-    /** Resolves when levels, times and totals are on disk, or can't be. */
+    /** Resolves when levels and totals are on disk, or can't be. */
     async keep(): Promise<void> {
-      await Promise.all([totals.close(), last.flush(), times.flush()])
+      await Promise.all([totals.close(), last.flush()])
     },
   }
 }

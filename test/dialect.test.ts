@@ -75,18 +75,20 @@ describe('how to speak to a broker', () => {
 })
 
 describe('messages at quality of service 2', () => {
-  const after = (protocol: 4 | 5, arrived: readonly boolean[]): number => {
+  const takenAfter = (protocol: 4 | 5, arrived: readonly boolean[]): number => {
     const dialect = new Dialect(protocol, will, recordLog().log)
     for (const one of arrived) dialect.sentAt2(one)
     return dialect.takes.maximumQos
   }
 
   it('go at 1 after two that a broker of MQTT 3.1.1 hung up at, and stay so', () => {
-    expect([after(4, [false]), after(4, [false, false]), after(4, [false, false, true])]).toEqual([2, 1, 1])
+    expect([takenAfter(4, [false]), takenAfter(4, [false, false]), takenAfter(4, [false, false, true])]).toEqual([
+      2, 1, 1,
+    ])
   })
 
   it('stay what they are where one arrives in between, and by MQTT 5, which has a word for it', () => {
-    expect([after(4, [false, true, false]), after(5, [false, false, false])]).toEqual([2, 2])
+    expect([takenAfter(4, [false, true, false]), takenAfter(5, [false, false, false])]).toEqual([2, 2])
   })
 })
 

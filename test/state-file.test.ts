@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,6 +29,26 @@ describe('a state file', () => {
     expect(await readFile(file, 'utf8')).toBe('{"pulses":7}')
     expect(await open().state.load()).toEqual({ pulses: 7 })
     expect(await readdir(join(folder, 'deep'))).toEqual(['count.json'])
+  })
+
+  it('is there when saveNow returns, in a folder that was not', async () => {
+    const { state, lines } = open()
+    state.saveNow({ pulses: 7 })
+    expect(readFileSync(file, 'utf8')).toBe('{"pulses":7}')
+    state.saveNow({ pulses: 8 })
+    expect(await open().state.load()).toEqual({ pulses: 8 })
+    expect(await readdir(join(folder, 'deep'))).toEqual(['count.json'])
+    expect(lines).toEqual([])
+  })
+
+  it('that can’t be written now is told once, until it can', async () => {
+    await writeFile(join(folder, 'deep'), 'a file where the folder should be')
+    const { state, lines } = open()
+    for (const pulses of [1, 2]) state.saveNow({ pulses })
+    expect(lines).toMatchObject([{ level: 'warn', file, msg: 'the totals can’t be kept' }])
+    await rm(join(folder, 'deep'))
+    state.saveNow({ pulses: 3 })
+    expect(await state.load()).toEqual({ pulses: 3 })
   })
 
   it('that is not there is nothing, without a word', async () => {

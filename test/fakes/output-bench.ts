@@ -48,6 +48,8 @@ export type Parts = {
   clock?: FakeClock
   board?: MockBoard
   last?: LastLevels
+  /** Where is kept what the output owes; default: nowhere. */
+  folder?: string
   arrange?: (board: MockBoard, gpio: StallingGpio) => void
 }
 
@@ -63,9 +65,14 @@ export async function openOutput(config: Partial<OutputConfig> = {}, parts: Part
   const faults: OutputBench['faults'] = []
   const controller = new AbortController()
   const pins = [{ ...ordinary(PIN), ...config }]
+  const times =
+    parts.folder === undefined
+      ? nothingKept(recording.log)
+      : new OutputTimes({ folder: parts.folder, outputs: pins, log: recording.log })
+  await times.load('boot')
   const outputs = new Outputs({
     pins,
-    times: nothingKept(recording.log),
+    times,
     gpio,
     clock,
     log: recording.log,

@@ -75,7 +75,7 @@ async function start(machine: Machine, process: Process, at: number): Promise<Ou
   const clock = new FakeClock(undefined, async () => {
     for (let turn = 0; turn < 3; turn += 1) {
       await settled()
-      await Promise.all([times.flush(), last.flush()])
+      await last.flush()
     }
     await settled()
   })
@@ -109,11 +109,11 @@ async function start(machine: Machine, process: Process, at: number): Promise<Ou
     async end() {
       controller.abort()
       await outputs.exit()
-      await Promise.all([times.flush(), last.flush()])
+      await last.flush()
       await board.close()
     },
     async kill(deadMs = 0, next = {}) {
-      await Promise.all([times.flush(), last.flush()])
+      await last.flush()
       return await start(
         { ...machine, board: board.restart() },
         { ...process, arrange: () => {}, ...next },

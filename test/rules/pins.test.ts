@@ -1,7 +1,10 @@
 /** Rules on pins: levels, levels that last, presses of a button told apart. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
-import type { StateInputConfig } from '../../src/config/schema.ts'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { OutputConfig, StateInputConfig } from '../../src/config/schema.ts'
 import { createMockGpio } from '../../src/gpio/mock.ts'
 import { watchInput } from '../../src/inputs.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
@@ -24,11 +27,24 @@ const DOOR =
   '  - { when: { pin: 27, becomes: on, held: 5m }, then: [{ alert: door }, { set: { pin: 17, state: on } }] }'
 
 describe('a button', () => {
-  it('switches an LED in the turn in which its edge is accepted, without a broker', async () => {
+  const folders: string[] = []
+  afterAll(() => {
+    for (const folder of folders) rmSync(folder, { recursive: true })
+  })
+
+  it.each<{ output: Partial<OutputConfig> }>([
+    { output: {} },
+    { output: { max_on: MINUTE } },
+    { output: { max_on: MINUTE, initial: 'keep' } },
+    { output: { initial: 'last' } },
+    { output: { min_interval: 1 } },
+  ])('switches an LED with $output in the turn in which its edge is accepted, without a broker', async ({ output }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'sensor-node-button-'))
+    folders.push(folder)
     const { log } = recordLog()
     const clock = new FakeClock()
     const board = createMockGpio({ clock, log })
-    const { outputs } = await openOutput({}, { clock, board })
+    const { outputs } = await openOutput(output, { clock, board, folder })
     const { rules } = await startRules(
       '  - { when: { pin: 27, becomes: on }, then: { set: { pin: 17, state: toggle } } }',
       {
@@ -48,7 +64,7 @@ describe('a button', () => {
     for (const level of [0, 1, 0, 1, 0] as const) {
       board.drive(27, level)
       seen.push(board.physical(PIN)) // nothing was awaited, no microtask has run
-      await clock.advance(0)
+      await clock.advance(1)
     }
     expect(seen).toEqual([1, 1, 0, 0, 1])
     stop.abort()
