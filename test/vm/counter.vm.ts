@@ -24,7 +24,7 @@ import { clearRetained, type Subscriber, subscribe } from './subscriber.ts'
 
 const LINE = 5
 const OPTIONS = { activeLow: false, debounceMs: 0, edge: 'rising' } as const
-const DRIVER = fileURLToPath(new URL('pulse-driver.mjs', import.meta.url))
+const DRIVER = fileURLToPath(new URL('../../test/vm/pulse-driver.mjs', import.meta.url))
 const PULSING = 0
 const OTHER = 1
 
