@@ -112,6 +112,7 @@ describeWith(['mosquitto'], 'the rules of the built agent', () => {
     const begun = observer.until(event('begin'))
     await observer.publish('gpio/17/command', '{"state":"on","for":"3s"}')
     await begun
+    await observer.until((seen) => seen.topic === ALERT && seen.payload !== '', { past: true })
     expect(await found(ALERT)).not.toBeUndefined()
     await observer.end()
     await mosquitto.kill()
