@@ -6,7 +6,7 @@ import { type Change, keyOf } from '../config/changes.ts'
 import { type Loaded, loadConfig } from '../config/load.ts'
 import { type ChangedItem, changesAnything, type Item, type Plan, planReload, restartProblems } from '../config/plan.ts'
 import type { Config } from '../config/schema.ts'
-import { scalarsBelow, written } from '../config/written.ts'
+import { keyBelow, scalarsBelow, written } from '../config/written.ts'
 import { ConfigError, formatProblem } from '../errors.ts'
 import { chooseBackend } from '../gpio/choose.ts'
 import { silentLog } from '../log.ts'
@@ -149,20 +149,22 @@ function keysOf(item: ChangedItem, files: Files): Shown[] {
  * level, wherever in their section.
  */
 function asWritten({ name, before, path }: ChangedItem, key: Path, { from, to }: Files): Shown[] {
+  const named = (steps: Path): string =>
+    keyBelow(to.root, path, steps) ?? keyBelow(from.root, before, steps) ?? keyOf(steps)
   for (let length = key.length; length >= 0; length -= 1) {
     const steps = key.slice(0, length)
     const [old, now] = [written(from.root, [...before, ...steps]), written(to.root, [...path, ...steps])]
     if (old !== undefined || now !== undefined) {
       // A secret that changed looks as it did; what stands around a default did not change.
       if (length < key.length && old === now) return []
-      return [{ key: length === 0 ? name : keyOf(steps), from: old ?? null, to: now ?? null }]
+      return [{ key: length === 0 ? name : named(steps), from: old ?? null, to: now ?? null }]
     }
     const inside = [scalarsBelow(from.root, [...before, ...steps]), scalarsBelow(to.root, [...path, ...steps])].flat()
     if (length === 0 || length === key.length || inside.length === 0) continue
     return inside.flatMap((rest) => {
       const all = [...steps, ...rest]
       const one = { from: written(from.root, [...before, ...all]), to: written(to.root, [...path, ...all]) }
-      return one.from === one.to ? [] : [{ key: keyOf(all), from: one.from ?? null, to: one.to ?? null }]
+      return one.from === one.to ? [] : [{ key: named(all), from: one.from ?? null, to: one.to ?? null }]
     })
   }
   return []

@@ -156,7 +156,10 @@ const NOTHING = 'needs alert, set or publish: what is to be done'
 const action = section(actionShape).superRefine((value, context) => {
   if (Object.values(value).every((one) => one === undefined)) needs(context, Object.keys(actionShape), NOTHING)
 })
-const actions = list(action).min(1, 'must have at least one action')
+const actions = list(action, 'must be an action, such as { alert: warm }, or a list of them').min(
+  1,
+  'must have at least one action',
+)
 
 const escalate = section({
   after: positiveDuration.describe('Time of being active after which more is done.'),

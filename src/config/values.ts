@@ -37,8 +37,8 @@ export const label = text
 export const activeLow = flag.default(false).describe('True where the wire is low while the thing is on.')
 
 /** Entries of one kind. */
-export function list<S extends z.ZodType>(schema: S) {
-  return z.array(schema, { error: 'must be a list, each entry after "- "' })
+export function list<S extends z.ZodType>(schema: S, error = 'must be a list, each entry after "- "') {
+  return z.array(schema, { error })
 }
 
 /** Node, sensor and rule ids: they become a level of a topic. */

@@ -22,9 +22,19 @@ export function written(root: ConfigNode, path: Path): string | undefined {
 
 /** The paths, from there on, of all values that stand in a section or list of the file; none where it has none. */
 export function scalarsBelow(root: ConfigNode, path: Path): Path[] {
-  let node: ConfigNode | undefined = root
-  for (const step of path) node = node === undefined ? undefined : below(node, step)
+  const node = at(root, path)
   return node === undefined ? [] : scalars(node)
+}
+
+/** How a complaint calls the place at `steps` below the one at `path`, which may stand for a list of one; undefined where the file has none. */
+export function keyBelow(root: ConfigNode, path: Path, steps: Path): string | undefined {
+  const item = at(root, path)
+  const node = at(root, [...path, ...steps])
+  return item === undefined ? undefined : node?.path.slice(item.path.length).replace(/^\./, '')
+}
+
+function at(root: ConfigNode, path: Path): ConfigNode | undefined {
+  return path.reduce<ConfigNode | undefined>((node, step) => (node === undefined ? undefined : below(node, step)), root)
 }
 
 function scalars(node: ConfigNode): Path[] {
