@@ -69,7 +69,7 @@ async function backendOf(from: Config, to: Config): Promise<string | undefined> 
 }
 
 /** For a person. */
-export function asText(found: Plan, files: Files): string {
+function asText(found: Plan, files: Files): string {
   if (!changesAnything(found)) return `${files.to.file} says what runs already: a reload changes nothing`
   const { parts, blocked } = found
   const head =
@@ -102,7 +102,7 @@ export function asText(found: Plan, files: Files): string {
 }
 
 /** `{"reload":true,"parts":[{"part":"sensors","added":["attic"],…}],"restart":[{"key":"node.id","reason":…}]}`; values are as the files have them. */
-export function asJson(found: Plan, files: Files): string {
+function asJson(found: Plan, files: Files): string {
   const { parts, blocked } = found
   const json = {
     changes: changesAnything(found),

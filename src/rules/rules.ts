@@ -1,7 +1,8 @@
 /**
  * The rules of the node: told every reading, status and level, each finds the rules that it concerns by sensor or pin,
  * so that a thousand rules cost what the few cost that are concerned. Needs no broker, and no wall clock but for what is
- * told. Called by the agent, by plain function calls; whatever a rule does wrong is that rule's fault alone.
+ * told. Called by the agent, by plain function calls; whatever a rule does wrong is that rule's fault alone. Longer than
+ * most files here: what is known of sensors and pins, and who is told of it, is one list seen from its two ends.
  */
 import type { RuleConfig } from '../config/rule-schema.ts'
 import type { Level } from '../gpio/gpio.ts'
