@@ -11,6 +11,7 @@ import { type Clock, pause } from './clock.ts'
 import type { MqttConfig } from './config/schema.ts'
 import { LATE, withDeadline } from './deadline.ts'
 import { dialer } from './dial.ts'
+import { messageOf } from './errors.ts'
 import { bounded, createTrimmer } from './inbound-limit.ts'
 import { ConnectionError, failure, refusal } from './mqtt-errors.ts'
 import { clientOptions, incoming, isError, propertiesOf, refusalOf, tooLarge } from './mqtt-packets.ts'
@@ -24,7 +25,12 @@ export interface ConnectOptions {
   readonly will: Message | undefined
   /** What the broker is known not to take more than, whatever it says. */
   readonly takes: Takes
-  readonly onMessage: (message: Incoming) => void
+  /** A message is acknowledged when this returns or, where it gives a promise, when that resolves. */
+  readonly onMessage: (message: Incoming) => void | Promise<void>
+  /** The broker keeps subscriptions and messages for so long after the connection, ms. Undefined: it forgets. */
+  readonly sessionMs?: number | undefined
+  /** Payloads beyond this come cut, bytes. Default: what commands need. */
+  readonly longestPayload?: number | undefined
   readonly clock: Clock
   /** The folder that stands for `/`. */
   readonly root: string
@@ -33,10 +39,12 @@ export interface ConnectOptions {
 export interface Connection {
   /** What the broker can do, as far as it says. */
   readonly limits: Limits
+  /** The broker still had the session of an earlier connection. */
+  readonly resumed: boolean
   /** Resolves when the broker has acknowledged it (QoS 0: when it is written). @throws ConnectionError, `refused` where it is the message's fault */
   publish(message: Message): Promise<void>
   /** Subscribes at QoS 2, or the one given, with Retain As Published; gives the QoS that was granted. @throws ConnectionError, `refused` where the broker refuses it */
-  subscribe(filter: string, qos?: 0 | 2): Promise<number>
+  subscribe(filter: string, qos?: 0 | 1 | 2): Promise<number>
   /** Resolves when the broker has acknowledged it. @throws ConnectionError as `subscribe` */
   unsubscribe(filter: string): Promise<void>
   /** Resolves with the reason when the connection has ended, also after `end`. Never rejects. */
@@ -114,7 +122,7 @@ async function open(
       const opening = dial.open().once('connect', () => reached(dial.secure ? 'host' : 'broker'))
       opening.once('secureConnect', () => reached('broker'))
       opening.on('error', (error) => finish(failure(error)))
-      socket = bounded(opening, createTrimmer(protocol))
+      socket = bounded(opening, createTrimmer(protocol, options.longestPayload))
       socket.on('error', (error) => finish(failure(error)))
       return socket
     },
@@ -139,6 +147,7 @@ async function open(
     pending.clear()
   }
 
+  let resumed = false
   const established = new Promise<Limits>((resolve) => {
     client.on('packetreceive', (packet) => {
       if (packet.cmd !== 'connack') return
@@ -146,8 +155,13 @@ async function open(
       const code = reasonCode ?? returnCode ?? 0
       if (code !== 0) finish(refusal(code, properties?.reasonString))
     })
-    client.once('connect', ({ properties }: IConnackPacket) => resolve(limitsOf({ ...properties }, options.takes)))
+    client.once('connect', ({ properties, sessionPresent }: IConnackPacket) => {
+      resumed = sessionPresent
+      resolve(limitsOf({ ...properties }, options.takes))
+    })
   })
+  /** What `onMessage` made of the last message. */
+  let handled: void | Promise<void>
   client.once('close', () => finish(new ConnectionError('closed', 'the broker ended the connection')))
   // What the broker sent as a code has been understood before, from its packet: these codes are the library's own.
   client.on('error', (error) => finish(failure(error)))
@@ -155,8 +169,18 @@ async function open(
     finish(refusal(reasonCode ?? 0, properties?.reasonString))
   })
   client.on('message', (topic, payload, packet) => {
-    if (!over.signal.aborted) onMessage(incoming(topic, payload, packet))
+    if (!over.signal.aborted) handled = onMessage(incoming(topic, payload, packet))
   })
+  // The library calls this after its event, and acknowledges when it has called back.
+  client.handleMessage = (_, done) => {
+    const working = handled
+    handled = undefined
+    if (working === undefined) return done()
+    working.then(
+      () => done(),
+      (error: unknown) => finish(new ConnectionError('unhandled', `a message was not taken: ${messageOf(error)}`)),
+    )
+  }
   const abort = (): void => finish(new ConnectionError('aborted', 'the connection was called off'))
   signal.addEventListener('abort', abort, { once: true })
   client.connect()
@@ -209,6 +233,7 @@ async function open(
 
   return {
     limits,
+    resumed,
     closed,
     async publish(message) {
       const fitting = lowered(message, limits)

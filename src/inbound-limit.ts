@@ -15,8 +15,12 @@ const LONGEST_HEAD = 131_072
 /** MQTT 5 section 2.1.2. */
 const PUBLISH = 3
 
-/** Makes the function through which all bytes of one connection pass, in order. @throws ConnectionError */
-export function createTrimmer(version: 4 | 5): (chunk: Buffer) => Buffer[] {
+/**
+ * Makes the function through which all bytes of one connection pass, in order.
+ *
+ * @param longest payload that goes on whole, bytes  @throws ConnectionError
+ */
+export function createTrimmer(version: 4 | 5, longest = LONGEST_PAYLOAD): (chunk: Buffer) => Buffer[] {
   /** The beginning of a packet that is not whole enough to be judged. */
   let held = Buffer.alloc(0)
   /** Bytes of the packet under way that go on, and that don't, after those. */
@@ -38,7 +42,7 @@ export function createTrimmer(version: 4 | 5): (chunk: Buffer) => Buffer[] {
         skip -= taken
         rest = rest.subarray(taken)
       } else {
-        const packet = judge(rest, version)
+        const packet = judge(rest, version, longest)
         if (packet === undefined) {
           held = Buffer.from(rest) // a copy: the chunk it lies in may be large
           break
@@ -62,12 +66,12 @@ interface Judged {
 }
 
 /** What to do with the packet that begins here; undefined: too little of it is there. */
-function judge(bytes: Buffer, version: 4 | 5): Judged | undefined {
+function judge(bytes: Buffer, version: 4 | 5, longest: number): Judged | undefined {
   const length = variable(bytes, 1)
   if (length === undefined) return undefined
   const head = 1 + length.size
   const whole = { head, pass: head + length.value, skip: 0 }
-  if (length.value <= LONGEST_PAYLOAD) return whole
+  if (length.value <= longest) return whole
   const first = bytes[0] ?? 0
   if (first >> 4 !== PUBLISH) {
     if (length.value > LONGEST_HEAD) throw tooLong(length.value)
@@ -78,7 +82,7 @@ function judge(bytes: Buffer, version: 4 | 5): Judged | undefined {
     if (before !== undefined || bytes.length > LONGEST_HEAD) throw tooLong(length.value)
     return undefined
   }
-  const kept = before + LONGEST_PAYLOAD
+  const kept = before + longest
   if (length.value <= kept) return whole
   return {
     replaced: Buffer.from([first, ...variableBytes(kept)]),

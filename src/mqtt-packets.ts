@@ -16,6 +16,7 @@ export interface ClientConfig {
   readonly protocol: 4 | 5
   readonly will: Message | undefined
   readonly password: string | undefined
+  readonly sessionMs?: number | undefined
 }
 
 export function isError(error: unknown): error is Error {
@@ -62,12 +63,15 @@ export function incoming(topic: string, payload: Buffer, { retain, properties }:
 }
 
 /** `connectMs` is for the library's own deadline, which comes after ours. */
-export function clientOptions({ config, protocol, will, password }: ClientConfig, connectMs: number): IClientOptions {
+export function clientOptions(
+  { config, protocol, will, password, sessionMs }: ClientConfig,
+  connectMs: number,
+): IClientOptions {
   return {
     protocolVersion: protocol,
     protocolId: 'MQTT',
     clientId: config.client_id,
-    clean: true, // commands are never replayed
+    clean: sessionMs === undefined, // commands are never replayed
     keepalive: config.keepalive / 1000,
     connectTimeout: connectMs,
     manualConnect: true,
@@ -77,7 +81,14 @@ export function clientOptions({ config, protocol, will, password }: ClientConfig
     timerVariant: 'native',
     writeCache: false, // a table of all numbers that a packet can have, 12 MB
     // No Receive Maximum: Mosquitto 2.0.11 goes beyond it at QoS 2, and the client library then ends the connection.
-    ...(protocol === 5 ? { properties: { maximumPacketSize: LARGEST_PACKET } } : {}),
+    ...(protocol === 5
+      ? {
+          properties: {
+            maximumPacketSize: LARGEST_PACKET,
+            ...(sessionMs === undefined ? {} : { sessionExpiryInterval: Math.ceil(sessionMs / 1000) }),
+          },
+        }
+      : {}),
     ...(config.username === undefined ? {} : { username: config.username }),
     ...(password === undefined ? {} : { password }),
     ...(will === undefined

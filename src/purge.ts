@@ -6,11 +6,11 @@
  */
 import { type Clock, pause } from './clock.ts'
 import type { Config } from './config/schema.ts'
-import { type Connection, connect } from './connection.ts'
+import { connectEither } from './connect-either.ts'
 import { isAbout } from './home-assistant/discovery.ts'
 import { keptTopics } from './kept-topics.ts'
 import { mayMeasure } from './may-measure.ts'
-import { ConnectionError, failure } from './mqtt-errors.ts'
+import { failure } from './mqtt-errors.ts'
 import { fits } from './subscriptions.ts'
 import { createTelemetry, type Incoming } from './telemetry.ts'
 
@@ -129,13 +129,8 @@ async function reach({ config, password, clock, root }: PurgeOptions, signal: Ab
   let heard: (message: Incoming) => void = () => {}
   const mqtt = { ...config.mqtt, client_id: `${config.mqtt.client_id}-purge` }
   const onMessage = (message: Incoming): void => heard(message)
-  const open = (protocol: 4 | 5): Promise<Connection> =>
-    connect({ config: mqtt, protocol, password, will: undefined, takes: TAKES, onMessage, clock, root }, signal)
-  const connection = await open(config.mqtt.protocol).catch((error: unknown) => {
-    const older = error instanceof ConnectionError && (error.wrongVersion || error.kind === 'closed')
-    if (config.mqtt.protocol === 5 && older) return open(4)
-    throw error
-  })
+  const options = { config: mqtt, password, will: undefined, takes: TAKES, onMessage, clock, root }
+  const { connection } = await connectEither(options, signal)
 
   return {
     clear: connection.publish,

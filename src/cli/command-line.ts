@@ -2,7 +2,9 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { ConfigError } from '../errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
+import { addBrokerOptions } from './broker-flags.ts'
 import { EXIT } from './exit-code.ts'
+import type { FleetFlags } from './fleet.ts'
 import { packageVersion } from './package.ts'
 import type { PlanFlags } from './plan.ts'
 import { printProblems } from './problems.ts'
@@ -32,6 +34,11 @@ const PURGE_HELP = `
 Clears at the broker of the configuration what the agent has ever published there retained: what it has written down, what
 the configuration names, and what lies below the prefixes that are this node's alone. Prints each topic. Stop the agent
 before; Home Assistant, if it runs, removes the device. Run it as the user who may read the agent's state (sudo).
+`
+
+const FLEET_HELP = `
+Shows what the nodes say of themselves, and works with any publisher of devices/<node>/status. Exit codes: 0; 1 a node of
+--expect is not online; 69 the broker can't be had; 78 an option or the configuration is wrong.
 `
 
 /** Runs what the arguments ask for; the result is the exit code. */
@@ -117,6 +124,19 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .action(async (flags: PurgeFlags) => {
       const { purge } = await import('./purge.ts')
       code = await purge(flags)
+    })
+
+  addBrokerOptions(program.command('fleet'))
+    .description('show the nodes of a broker: who is online, since when, version, queue, faults')
+    .option(
+      '--expect <file>',
+      'ids of nodes that must be online, one a line, # begins a comment; exits 1 if one is not',
+    )
+    .option('--json', 'print JSON')
+    .addHelpText('after', FLEET_HELP)
+    .action(async (flags: FleetFlags) => {
+      const { fleet } = await import('./fleet.ts')
+      code = await fleet(flags)
     })
 
   program

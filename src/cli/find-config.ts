@@ -27,3 +27,16 @@ export async function findConfig(named: string | undefined): Promise<string> {
   const suggestion = 'name one with --config FILE (check takes it as its argument)'
   throw new ConfigError(CONFIG_FILES[0], [{ line: 0, column: 0, path: '', message, suggestion }])
 }
+
+/** Whether one of the usual ones is there, or may be: in a folder that this user may not enter. */
+export async function isThereAny(): Promise<boolean> {
+  const found = await Promise.all(
+    CONFIG_FILES.map((file) =>
+      stat(file).then(
+        () => true,
+        (error: unknown) => codeOf(error) !== 'ENOENT',
+      ),
+    ),
+  )
+  return found.includes(true)
+}

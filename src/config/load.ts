@@ -48,6 +48,8 @@ export interface Parsed {
   readonly warnings: readonly Problem[]
   /** The file, with the places of everything. */
   readonly root: ConfigNode | undefined
+  /** Prefixes as the file has them, with `{node}`. */
+  readonly topics?: ParsedConfig['topics']
 }
 
 /**
@@ -81,6 +83,34 @@ export async function loadWithoutBroker(file: string, env: LoadEnv): Promise<Loa
     throw new ConfigError(file, config === undefined ? problems : serious)
   return { config, warnings: warnings.filter(others), file, root }
 }
+
+/** What a tool needs to know to reach the broker of a configuration, and to find what its fleet publishes there. */
+export interface LoadedBroker {
+  readonly mqtt: Config['mqtt']
+  readonly node: string
+  /** As the file has them, with `{node}`. */
+  readonly topics: ParsedConfig['topics']
+  readonly warnings: readonly Problem[]
+}
+
+/**
+ * Reads the broker of a configuration, whatever else is wrong in the file.
+ *
+ * @throws ConfigError with all problems below `mqtt` and `topics`, or of a file that is none
+ */
+export async function loadBroker(file: string, env: LoadEnv): Promise<LoadedBroker> {
+  const { config, problems, warnings, root, topics } = parseConfig(await readText(file), file, env)
+  if (config === undefined || root === undefined || topics === undefined) throw new ConfigError(file, problems)
+  const ours = ({ path }: Problem): boolean => /^(mqtt|topics)(\.|$)/.test(path)
+  const folders = { config: env.folder ?? folderOf(file), credentials: env.env.CREDENTIALS_DIRECTORY }
+  const files = await checkFiles(root, config.mqtt, folders)
+  const serious = [...problems.filter(ours), ...files.problems]
+  if (serious.length > 0) throw new ConfigError(file, inFileOrder(serious))
+  const mqtt = { ...config.mqtt, ...files.mqtt }
+  const told = [...warnings.filter(({ path }) => path.startsWith('mqtt')), ...files.warnings]
+  return { mqtt, node: config.node.id, topics, warnings: inFileOrder([...told, ...clearTextPassword(root, mqtt)]) }
+}
+
 const NO_OVERLAYS: Overlays = { owners: [], boot: undefined }
 
 /** The part of loading that touches no file: `file` gives the folder that relative paths begin at. */
@@ -110,6 +140,7 @@ export function parseConfig(text: string, file: string, given: LoadEnv): Parsed 
     problems: inFileOrder(problems),
     warnings: inFileOrder([...advise(root, parsed, id), ...owned.warnings]),
     root,
+    topics: parsed.topics,
   }
 }
 

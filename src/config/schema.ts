@@ -49,7 +49,8 @@ const tls = section({
   if (key !== undefined && cert === undefined) clash(context, 'key', 'cert', 'needs cert beside it')
 })
 
-const mqtt = section({
+/** Also of what the command line says of a broker. */
+export const mqttSchema = section({
   url: text
     .superRefine(checkUrl)
     .default('mqtt://localhost:1883')
@@ -184,7 +185,7 @@ const outbox = section({
 /** The whole file. */
 export const configSchema = section({
   node: node.prefault({}).describe('Who this is.'),
-  mqtt: mqtt.prefault({}).describe('The broker.'),
+  mqtt: mqttSchema.prefault({}).describe('The broker.'),
   sensors: list(sensor).default([]).describe('What is measured.'),
   gpio: gpio.prefault({}).describe('The pins.'),
   rules: list(rule).default([]).describe('What this node does by itself, with or without a broker.'),

@@ -70,6 +70,22 @@ export async function checkFiles(root: ConfigNode, mqtt: MqttConfig, folders: Fo
   return { mqtt: { ...mqtt, password_file: password.path }, problems, warnings }
 }
 
+/** The same of a section that no file has: whoever named its files did so by hand. `mqtt` has absolute paths. */
+export async function checkNamedFiles(mqtt: MqttConfig): Promise<Pick<Problem, 'path' | 'message' | 'suggestion'>[]> {
+  const { tls, password_file: password } = mqtt
+  const named = [
+    ...(['ca', 'cert', 'key'] as const).map((key) => ({ key: `mqtt.tls.${key}`, path: tls?.[key], read: readNamed })),
+    { key: 'mqtt.password_file', path: password, read: readPasswordFile },
+  ]
+  const problems = await Promise.all(
+    named.map(async ({ key, path, read }) => {
+      const found: object = path === undefined ? {} : await read(path)
+      return isFault(found) ? [{ path: key, message: `${path} ${found.fault}`, suggestion: found.remedy }] : []
+    }),
+  )
+  return problems.flat()
+}
+
 /** A file, what names it, and how messages may call it. */
 interface Named {
   readonly node: ScalarNode
@@ -111,6 +127,10 @@ export async function readPassword(mqtt: MqttConfig): Promise<string | undefined
   if (!('fault' in read)) return read.value
   const message = `${path} ${read.fault}`
   throw new ConfigError(path, [{ line: 1, column: 1, path: 'mqtt.password_file', message, suggestion: read.remedy }])
+}
+
+function isFault(found: object): found is Fault {
+  return 'fault' in found
 }
 
 interface Fault {

@@ -1,0 +1,42 @@
+/** The frame of every tool that talks to a broker: finds it, listens to signals, and tells why it could not be had. */
+import { systemClock } from '../clock.ts'
+import { codeOf } from '../errors.ts'
+import { ConnectionError } from '../mqtt-errors.ts'
+import type { ToolOptions } from '../tools/link.ts'
+import type { BrokerFlags } from './broker-flags.ts'
+import { EXIT } from './exit-code.ts'
+import { type Broker, findBroker } from './find-broker.ts'
+import { untilSignal } from './signals.ts'
+
+/** What of `ToolOptions` is the same for every tool. */
+export type LinkBasics = Pick<ToolOptions, 'mqtt' | 'password' | 'say' | 'words' | 'clock' | 'random' | 'root'>
+
+/**
+ * Runs a tool; its result is the exit code. 69 where the broker could not be had at the start. A signal, and a reader of
+ * our output that has gone, end it in good order.
+ *
+ * @throws ConfigError with all problems of the flags, or of the configuration's `mqtt`
+ */
+export async function withBroker(
+  flags: BrokerFlags,
+  tool: (basics: LinkBasics, signal: AbortSignal, broker: Broker) => Promise<number>,
+): Promise<number> {
+  const broker = await findBroker(flags)
+  const gone = new AbortController()
+  const signal = AbortSignal.any([untilSignal(() => {}), gone.signal])
+  process.stdout.on('error', (error) => {
+    if (codeOf(error) !== 'EPIPE') throw error
+    gone.abort()
+  })
+  const { mqtt, password, words } = broker
+  const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  const basics = { mqtt, password, words, say, clock: systemClock, random: Math.random, root: '/' }
+  try {
+    return await tool(basics, signal, broker)
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return EXIT.ok
+    if (!(error instanceof ConnectionError)) throw error
+    say(`${mqtt.url}: ${words(error.message)}`)
+    return EXIT.unavailable
+  }
+}

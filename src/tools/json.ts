@@ -1,0 +1,17 @@
+/** JSON that anybody may have published, where an object is expected. Pure. */
+
+export type Json = Readonly<Record<string, unknown>>
+
+export function isRecord(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Undefined where the bytes are no JSON object. */
+export function jsonOf(payload: Uint8Array): Json | undefined {
+  try {
+    const json: unknown = JSON.parse(Buffer.from(payload).toString())
+    return isRecord(json) ? json : undefined
+  } catch {
+    return undefined
+  }
+}
