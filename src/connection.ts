@@ -43,8 +43,8 @@ export interface Connection {
   readonly resumed: boolean
   /** Resolves when the broker has acknowledged it (QoS 0: when it is written). @throws ConnectionError, `refused` where it is the message's fault */
   publish(message: Message): Promise<void>
-  /** Subscribes at QoS 2, or the one given, with Retain As Published; gives the QoS that was granted. @throws ConnectionError, `refused` where the broker refuses it */
-  subscribe(filter: string, qos?: 0 | 1 | 2): Promise<number>
+  /** Subscribes at QoS 2, or the one given, with Retain As Published unless told otherwise; gives the QoS that was granted. @throws ConnectionError, `refused` where the broker refuses it */
+  subscribe(filter: string, qos?: 0 | 1 | 2, retainAsPublished?: boolean): Promise<number>
   /** Resolves when the broker has acknowledged it. @throws ConnectionError as `subscribe` */
   unsubscribe(filter: string): Promise<void>
   /** Resolves with the reason when the connection has ended, also after `end`. Never rejects. */
@@ -243,9 +243,9 @@ async function open(
       const properties = protocol === 5 ? { properties: propertiesOf(fitting) } : {}
       await request((done) => client.publish(topic, payload, { qos, retain, ...properties }, done))
     },
-    async subscribe(filter, qos = 2) {
+    async subscribe(filter, qos = 2, retainAsPublished = true) {
       const granted = await request<{ readonly qos: number }[]>((done) =>
-        client.subscribe(filter, { qos, rap: true, rh: 0 }, done),
+        client.subscribe(filter, { qos, rap: retainAsPublished, rh: 0 }, done),
       )
       return granted?.[0]?.qos ?? qos
     },

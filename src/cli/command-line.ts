@@ -1,5 +1,6 @@
 /** The command line: subcommands, options, help. Each subcommand is a file beside this one, loaded when it is called. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { parseDuration } from '../duration.ts'
 import { ConfigError } from '../errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { addBrokerOptions } from './broker-flags.ts'
@@ -12,6 +13,7 @@ import type { PurgeFlags } from './purge.ts'
 import type { ReadFlags } from './read.ts'
 import type { RunFlags } from './run.ts'
 import type { ScanFlags } from './scan.ts'
+import type { WatchFlags } from './watch.ts'
 
 const PLAN_HELP = `
 Touches nothing. The two files are compared; relative paths in the new one begin where they will when it has taken the
@@ -36,9 +38,14 @@ the configuration names, and what lies below the prefixes that are this node's a
 before; Home Assistant, if it runs, removes the device. Run it as the user who may read the agent's state (sudo).
 `
 
+const WATCH_HELP = `
+Works with any publisher of sensors/<node>/<metric>. AGE “kept” is a value that the broker had kept: how old it is, nobody
+says. Until Ctrl-C. Exit codes: 0; 69 the broker can't be had at the start; 78 an option or the configuration is wrong.
+`
+
 const FLEET_HELP = `
 Shows what the nodes say of themselves, and works with any publisher of devices/<node>/status. Exit codes: 0; 1 a node of
---expect is not online; 69 the broker can't be had; 78 an option or the configuration is wrong.
+--expect is not online (with --watch: at the end); 69 the broker can't be had; 78 an option or the configuration is wrong.
 `
 
 /** Runs what the arguments ask for; the result is the exit code. */
@@ -126,13 +133,29 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       code = await purge(flags)
     })
 
+  addBrokerOptions(program.command('watch'))
+    .description('show the newest value of every metric of every node, live')
+    .addOption(
+      new Option(
+        '--every <time>',
+        'how often a terminal is drawn (default: 1s); elsewhere, print all values that often: default is a line for each change',
+      ).argParser(interval),
+    )
+    .option('--json', 'print a JSON object for each change, one a line')
+    .addHelpText('after', WATCH_HELP)
+    .action(async (flags: WatchFlags) => {
+      const { watch } = await import('./watch.ts')
+      code = await watch(flags)
+    })
+
   addBrokerOptions(program.command('fleet'))
     .description('show the nodes of a broker: who is online, since when, version, queue, faults')
     .option(
       '--expect <file>',
       'ids of nodes that must be online, one a line, # begins a comment; exits 1 if one is not',
     )
-    .option('--json', 'print JSON')
+    .option('-w, --watch', 'go on, and show what changes')
+    .option('--json', 'print JSON; with --watch an object for each change, one a line')
     .addHelpText('after', FLEET_HELP)
     .action(async (flags: FleetFlags) => {
       const { fleet } = await import('./fleet.ts')
@@ -167,4 +190,13 @@ function logLevel(byDefault: LogLevel): Option {
 function busNumber(text: string): number {
   if (/^\d{1,3}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It must be the number of an I2C bus: 1 for /dev/i2c-1.')
+}
+
+/** Longest interval, ms: a day. */
+const LONGEST_INTERVAL_MS = 86_400_000
+
+function interval(text: string): number {
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms >= 100 && ms <= LONGEST_INTERVAL_MS) return ms
+  throw new InvalidArgumentError('It must be a duration from 100ms to 1d: 15s, 1m.')
 }

@@ -3,7 +3,7 @@
  * that has a status only. Nothing is concluded: a node that says `online` is online until the broker says otherwise.
  * Fed by `sensor-node fleet`.
  */
-import { isRecord, type Json, jsonOf } from './json.ts'
+import { isRecord, type Json, jsonOf, timeOf } from './json.ts'
 import type { Meaning } from './topics.ts'
 
 export type NodeStatus = 'online' | 'offline' | 'unknown'
@@ -27,8 +27,14 @@ interface Known {
   status: NodeStatus | undefined
   changed: number | undefined
   heard: number | undefined
-  info: Json | undefined
-  health: Json | undefined
+  info: { readonly version: string | undefined; readonly started: number | undefined } | undefined
+  health: Health | undefined
+}
+
+interface Health {
+  readonly said: number | undefined
+  readonly queue: number | undefined
+  readonly faults: readonly string[]
 }
 
 /** More nodes than these are counted, not shown: what a broker has is not ours to hold. */
@@ -36,6 +42,11 @@ export const MOST_NODES = 10_000
 
 /** A node of ours reports every minute; five times missed is worth a word. */
 const SILENT_MS = 5 * 60_000
+const MOST_FAULTS = 20
+/** Characters of what a node says. */
+const LONGEST_TEXT = 200
+/** A longer id is nobody's, characters. */
+const LONGEST_NODE = 128
 
 export function createFleet(mostNodes = MOST_NODES) {
   const nodes = new Map<string, Known>()
@@ -52,23 +63,27 @@ export function createFleet(mostNodes = MOST_NODES) {
       let known = nodes.get(node)
       if (known === undefined) {
         if (payload.byteLength === 0) return undefined
-        if (nodes.size >= mostNodes) {
+        if (nodes.size >= mostNodes || node.length > LONGEST_NODE) {
           turnedAway += 1
           return undefined
         }
         known = { status: undefined, changed: undefined, heard: undefined, info: undefined, health: undefined }
         nodes.set(node, known)
       }
-      if (!retained && payload.byteLength > 0) known.heard = at
+      const empty = payload.byteLength === 0
+      const status = empty || kind !== 'status' ? undefined : statusOf(payload)
+      // The will of a node is not its own word.
+      if (!retained && !empty && (kind !== 'status' || status === 'online')) known.heard = at
       if (kind === 'status') {
-        const status = payload.byteLength === 0 ? undefined : statusOf(payload)
         // An online node tells its status again at each connect: it was away in between.
         if (!retained && (known.status !== status || status === 'online')) known.changed = at
         else if (known.status !== status) known.changed = undefined
         known.status = status
-        // The will of a node is not its own word.
-        if (status !== 'online' && !retained) known.heard = known.heard === at ? undefined : known.heard
-      } else known[kind] = payload.byteLength === 0 ? undefined : jsonOf(payload)
+      } else {
+        const json = empty ? undefined : jsonOf(payload)
+        if (kind === 'info') known.info = json && { version: textOf(json.version), started: timeOf(json.started) }
+        else known.health = json && healthOf(json)
+      }
       if (known.status === undefined && known.info === undefined && known.health === undefined) nodes.delete(node)
       return node
     },
@@ -106,25 +121,28 @@ function statusOf(payload: Uint8Array): NodeStatus {
 }
 
 function describe(node: string, { status = 'unknown', changed, heard, info, health }: Known, now: number): FleetNode {
-  const started = timeOf(info?.started)
-  const said = timeOf(health?.timestamp)
-  const lastSeen = heard ?? said
-  const since =
-    changed !== undefined
-      ? ({ since: changed, sinceBy: 'heard' } as const)
-      : status === 'online' && started !== undefined
-        ? ({ since: started, sinceBy: 'started' } as const)
-        : {}
-  const version = textOf(info?.version)
-  const queue = isRecord(health?.outbox) ? health.outbox.depth : undefined
+  const lastSeen = heard ?? health?.said
+  const started = status === 'online' ? info?.started : undefined
+  const since = changed ?? started
   return {
     node,
     status,
-    ...since,
-    ...(version === undefined ? {} : { version }),
+    ...(since === undefined ? {} : { since, sinceBy: changed === undefined ? 'started' : 'heard' }),
+    ...(info?.version === undefined ? {} : { version: info.version }),
     ...(lastSeen === undefined ? {} : { lastSeen }),
-    ...(typeof queue === 'number' && Number.isFinite(queue) ? { queue } : {}),
-    faults: health === undefined ? [] : [...silence(status, lastSeen, now), ...faultsOf(health)],
+    ...(health?.queue === undefined ? {} : { queue: health.queue }),
+    faults: health === undefined ? [] : [...silence(status, lastSeen, now), ...health.faults],
+  }
+}
+
+function healthOf(json: Json): Health {
+  const depth = isRecord(json.outbox) ? json.outbox.depth : undefined
+  return {
+    said: timeOf(json.timestamp),
+    queue: typeof depth === 'number' && Number.isFinite(depth) ? depth : undefined,
+    faults: faultsOf(json)
+      .slice(0, MOST_FAULTS)
+      .map((fault) => fault.slice(0, LONGEST_TEXT)),
   }
 }
 
@@ -157,11 +175,6 @@ function faultsOf({ sensors, pins, outbox, config_error: config, last_error: las
   return [...failing, ...pinFaults, ...lost, ...told]
 }
 
-function timeOf(value: unknown): number | undefined {
-  const at = typeof value === 'string' ? Date.parse(value) : Number.NaN
-  return Number.isNaN(at) ? undefined : at
-}
-
 function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
+  return typeof value === 'string' && value !== '' ? value.slice(0, LONGEST_TEXT) : undefined
 }

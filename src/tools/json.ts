@@ -15,3 +15,9 @@ export function jsonOf(payload: Uint8Array): Json | undefined {
     return undefined
   }
 }
+
+/** A time in RFC 3339, ms since 1970; undefined where it is none. */
+export function timeOf(value: unknown): number | undefined {
+  const at = typeof value === 'string' ? Date.parse(value.slice(0, 64)) : Number.NaN
+  return Number.isNaN(at) ? undefined : at
+}

@@ -22,7 +22,7 @@ export interface ToolOptions {
   readonly password: () => Promise<string | undefined>
   /** Subscribed to on each connect. */
   readonly filters: readonly ToolFilter[]
-  /** A message is acknowledged when this returns or, where it gives a promise, when that resolves. */
+  /** `retained`: the broker had kept it, nobody knows how long. A message is acknowledged when this returns or, where it gives a promise, when that resolves. */
   readonly onMessage: (message: Incoming) => void | Promise<void>
   /** After each connect, when all filters are subscribed to. `resumed`: the broker still had our session. */
   readonly onConnected?: (resumed: boolean) => void
@@ -106,7 +106,7 @@ export async function connectTool(options: ToolOptions, signal: AbortSignal): Pr
     const { filters } = options
     const refusals = await Promise.all(
       filters.map(({ filter, qos }) =>
-        connection.subscribe(filter, qos).then(
+        connection.subscribe(filter, qos, false).then(
           () => undefined,
           (error: unknown) => ({ filter, error: failure(error) }),
         ),

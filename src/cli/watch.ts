@@ -1,0 +1,92 @@
+/** `sensor-node watch`: the newest value of every metric of every node, live. */
+import { pause } from '../clock.ts'
+import type { Size } from '../tools/frame.ts'
+import { connectTool } from '../tools/link.ts'
+import { createReadings, type Readings, type Row } from '../tools/readings.ts'
+import { rowJson, rowLine, rowLines } from '../tools/row-text.ts'
+import { createReader, filtersOf } from '../tools/topics.ts'
+import type { BrokerFlags } from './broker-flags.ts'
+import { EXIT } from './exit-code.ts'
+import { createPrinter } from './printer.ts'
+import { type Picture, showOn } from './screen.ts'
+import { withBroker } from './with-broker.ts'
+
+/** Options of `watch` as the command line gives them. */
+export interface WatchFlags extends BrokerFlags {
+  /** ms */
+  readonly every?: number
+  readonly json?: boolean
+}
+
+/** How often a terminal is drawn, ms. */
+const REDRAW_MS = 1000
+
+/**
+ * Shows until it is told to stop.
+ *
+ * @throws ConfigError with all problems of the flags, or of the configuration's `mqtt`
+ */
+export async function watch(flags: WatchFlags): Promise<number> {
+  return withBroker(flags, async (basics, signal, { topics, node: own }) => {
+    const { clock } = basics
+    const readings = createReadings()
+    const meaningOf = createReader(topics)
+    const onScreen = process.stdout.isTTY && flags.json !== true
+    let notice = ''
+    const say = (line: string): void => {
+      if (onScreen) notice = line
+      else basics.say(line)
+    }
+    const show = flags.json === true ? rowJson : rowLine
+    const print = createPrinter(process.stdout, signal)
+    const lines = (rows: readonly Row[]): string[] => rows.map((row) => show(row, clock.now()))
+    const link = await connectTool(
+      {
+        ...basics,
+        name: 'watch',
+        say,
+        filters: filtersOf(['devices', 'sensors', 'alerts', 'gpio'], topics).map((filter) => ({ filter, qos: 0 })),
+        onMessage({ topic, payload, retained, expiresMs }) {
+          const meaning = meaningOf(topic)
+          if (meaning === undefined) return undefined
+          const heard = { payload, retained, ...(expiresMs === undefined ? {} : { expiresMs }) }
+          const told = meaning.node === undefined && meaning.kind !== 'pin' ? { ...meaning, node: own } : meaning
+          const changed = readings.hear(topic, told, heard, clock.now())
+          return onScreen || flags.every !== undefined ? undefined : print(lines(changed))
+        },
+        onConnected: () => {
+          notice = ''
+        },
+      },
+      signal,
+    )
+    if (onScreen) {
+      const picture = ({ rows }: Size): Picture => pictureOf(readings, rows, clock.now(), notice || basics.mqtt.url)
+      await showOn(process.stdout, { picture, everyMs: flags.every ?? REDRAW_MS, clock }, signal)
+    } else if (flags.every !== undefined) {
+      while (!signal.aborted) {
+        await pause(clock, flags.every, signal)
+        if (!signal.aborted) await print(lines(readings.rows(clock.now())))
+      }
+    }
+    await link.ended
+    const { leftOut } = readings.counts
+    if (leftOut > 0) basics.say(`more topics than fit into this table: ${leftOut} messages left out`)
+    return EXIT.ok
+  })
+}
+
+/** What the screen shows. @param room lines that it has  @param title at its top */
+function pictureOf(readings: Readings, room: number, now: number, title: string): Picture {
+  const { nodes, offline, values, alerts, leftOut } = readings.counts
+  const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+  const parts = [
+    counted(nodes, 'node') + (offline === 0 ? '' : ` (${offline} offline)`),
+    counted(values, 'value'),
+    counted(alerts, 'alert'),
+    ...(leftOut === 0 ? [] : [`${leftOut} messages left out`]),
+  ]
+  const rows = readings.rows(now)
+  const lines = rowLines(rows.slice(0, room), now)
+  return { lines: [`${title}  ${parts.join(', ')}`, '', ...lines], total: rows.length + 3 }
+}
