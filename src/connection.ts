@@ -15,6 +15,7 @@ import { messageOf } from './errors.ts'
 import { bounded, createTrimmer } from './inbound-limit.ts'
 import { ConnectionError, failure, refusal } from './mqtt-errors.ts'
 import { clientOptions, incoming, isError, propertiesOf, refusalOf, tooLarge } from './mqtt-packets.ts'
+import { CONNECT_TIMEOUT_MS, early, type Reached, SILENT } from './reached.ts'
 import type { Incoming, Message } from './telemetry.ts'
 
 export interface ConnectOptions {
@@ -55,8 +56,6 @@ export interface Connection {
   destroy(): void
 }
 
-/** From the first look at a certificate to CONNACK, ms. */
-export const CONNECT_TIMEOUT_MS = 10_000
 /** So long may messages and subscriptions be under way without any acknowledgement, ms. */
 export const ACK_TIMEOUT_MS = 30_000
 const STUCK = `nothing was acknowledged for ${ACK_TIMEOUT_MS / 1000} s: does the broker still work?`
@@ -77,32 +76,6 @@ export async function connect(options: ConnectOptions, signal: AbortSignal): Pro
   })
   if (connection === LATE) throw new ConnectionError(`timeout-${reached}`, SILENT[reached])
   return connection
-}
-
-type Reached = 'nothing' | 'files' | 'host' | 'broker'
-
-/** What a cut looks like to a socket. */
-const CUTS: ReadonlySet<string> = new Set(['closed', 'ECONNRESET', 'EPIPE'])
-
-/** A cut before any answer says more where it is known how far we came. */
-function early(error: ConnectionError, step: Reached): ConnectionError {
-  if (!CUTS.has(error.kind)) return error
-  if (step === 'host') {
-    const reason =
-      'the host cut the connection before TLS was settled: does the port speak it? mqtts:// usually goes to 8883'
-    return new ConnectionError('no-tls', reason, { cause: error })
-  }
-  const reason =
-    'the broker ended the connection without an answer: is it one for MQTT, and does the port want TLS (mqtts://)?'
-  return new ConnectionError('closed', reason, { cause: error })
-}
-
-const SECONDS = `within ${CONNECT_TIMEOUT_MS / 1000} s`
-const SILENT: Readonly<Record<Reached, string>> = {
-  nothing: `the files with password and certificates could not be read ${SECONDS}: is their disk all right?`,
-  files: `the host does not answer ${SECONDS}: is it switched on, does a firewall drop packets, is the port right?`,
-  host: `the host took the connection, and spoke no TLS ${SECONDS}: mqtts:// usually goes to port 8883`,
-  broker: `something took the connection, and no broker answered ${SECONDS}: is it one, and does it still work?`,
 }
 
 async function open(

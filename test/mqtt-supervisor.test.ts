@@ -1,7 +1,8 @@
 /** Every wait of a connection has an end of its own, whatever the client library or the other side is up to. */
 import { createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { ACK_TIMEOUT_MS, CONNECT_TIMEOUT_MS } from '../src/connection.ts'
+import { ACK_TIMEOUT_MS } from '../src/connection.ts'
+import { CONNECT_TIMEOUT_MS } from '../src/reached.ts'
 import { FakeClock } from './fakes/fake-clock.ts'
 import { cleanUp, cleanups, type Link, link, metric, reason, record } from './fakes/link.ts'
 import { type Script, type ScriptedBroker, scriptBroker } from './fakes/scripted-broker.ts'
