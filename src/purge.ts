@@ -4,7 +4,7 @@
  * agent. A topic below a prefix that other nodes may share is only touched where the manifest or the configuration
  * names it, and Home Assistant's message only where it is about this node.
  */
-import { type Clock, pause } from './clock.ts'
+import type { Clock } from './clock.ts'
 import type { Config } from './config/schema.ts'
 import { connectEither } from './connect-either.ts'
 import { isAbout } from './home-assistant/discovery.ts'
@@ -13,6 +13,7 @@ import { mayMeasure } from './may-measure.ts'
 import { failure } from './mqtt-errors.ts'
 import { fits } from './subscriptions.ts'
 import { createTelemetry, type Incoming } from './telemetry.ts'
+import { createQuiet } from './tools/quiet.ts'
 
 export interface PurgeOptions {
   readonly config: Config
@@ -43,10 +44,8 @@ export interface Purged {
 const USUAL_PREFIX = 'homeassistant'
 /** It kept the agent's messages. */
 const TAKES = { maximumQos: 1, retainAvailable: true } as const
-/** What the broker keeps comes after its answer, all at once; so long a silence is its end. */
-const SILENCE_MS = 500
-/** In case something never falls silent. */
-const LONGEST_LISTENING_MS = 20_000
+/** For the goodbye. */
+const GOODBYE_MS = 500
 
 /** @throws ConnectionError where the broker can't be had; on abort the signal's reason */
 export async function purge(options: PurgeOptions, signal: AbortSignal): Promise<Purged> {
@@ -138,10 +137,9 @@ async function reach({ config, password, clock, root }: PurgeOptions, signal: Ab
     /** What the broker keeps on topics that fit. Filters that it refuses yield nothing. */
     async kept(filters: readonly string[]): Promise<Kept[]> {
       const found = new Map<string, Kept>()
-      const started = clock.monotonic()
-      let last = started
+      const quiet = createQuiet(clock)
       heard = ({ topic, payload, retained }) => {
-        last = clock.monotonic()
+        quiet.heard()
         if (retained && payload.byteLength > 0) found.set(topic, { topic, payload: Buffer.from(payload).toString() })
       }
       for (const filter of filters) {
@@ -149,19 +147,14 @@ async function reach({ config, password, clock, root }: PurgeOptions, signal: Ab
         await connection.subscribe(filter, 0).catch((error: unknown) => {
           if (!failure(error).refused) throw error
         })
-        last = clock.monotonic()
       }
-      const over = (): boolean => clock.monotonic() - started > LONGEST_LISTENING_MS
-      while (clock.monotonic() - last < SILENCE_MS && !over()) {
-        await pause(clock, SILENCE_MS - (clock.monotonic() - last), signal)
-        signal.throwIfAborted()
-      }
+      await quiet.wait(signal)
       heard = () => {}
       return [...found.values()]
     },
 
     async end(): Promise<void> {
-      await Promise.race([connection.end(), clock.sleep(SILENCE_MS)])
+      await Promise.race([connection.end(), clock.sleep(GOODBYE_MS)])
       connection.destroy()
     },
   }

@@ -1,16 +1,13 @@
 /** `sensor-node fleet`: every node of a broker, who is online, and whether all are that should be. */
-import { readFile } from 'node:fs/promises'
-import { ConfigError, codeOf, messageOf } from '../errors.ts'
 import type { ConnectionError } from '../mqtt-errors.ts'
-import { age } from '../tools/age.ts'
-import { alignedLines } from '../tools/aligned.ts'
 import { createFleet, type FleetNode, notOnline } from '../tools/fleet.ts'
+import { fleetJson, fleetLines, nodeJson, nodeLine } from '../tools/fleet-text.ts'
 import { connectTool } from '../tools/link.ts'
-import { printable } from '../tools/printable.ts'
 import { createQuiet } from '../tools/quiet.ts'
 import { createReader, filtersOf } from '../tools/topics.ts'
 import type { BrokerFlags } from './broker-flags.ts'
 import { EXIT } from './exit-code.ts'
+import { readExpected } from './expected.ts'
 import { createPrinter } from './printer.ts'
 import { type Picture, showOn } from './screen.ts'
 import { withBroker } from './with-broker.ts'
@@ -59,10 +56,10 @@ export async function fleet(flags: FleetFlags): Promise<number> {
           const now = clock.now()
           const one = all.node(node, now)
           if (!news(one)) return undefined
-          return print([flags.json === true ? JSON.stringify(nodeJson(one)) : nodeLine(one, now)])
+          return print([flags.json === true ? nodeJson(one, now) : nodeLine(one, now)])
         },
         onConnected: () => {
-          notice = ''
+          if (lost !== undefined && flags.watch === true) notice = '' // what was refused stays refused
         },
         onAway: (reason) => {
           lost = reason
@@ -84,7 +81,7 @@ export async function fleet(flags: FleetFlags): Promise<number> {
     await link.ended
     const nodes = all.nodes(clock.now())
     if (flags.watch !== true)
-      await print(flags.json === true ? [asJson(nodes, expected)] : fleetLines(nodes, expected, clock.now()))
+      await print(flags.json === true ? [fleetJson(nodes, expected)] : fleetLines(nodes, expected, clock.now()))
     const missing = notOnline(expected, nodes)
     if (all.turnedAway > 0)
       basics.say(`more nodes than fit into this list: ${all.turnedAway} messages of others left out`)
@@ -101,76 +98,5 @@ function createNews(): (one: FleetNode) => boolean {
     if (told.get(one.node) === text) return false
     told.set(one.node, text)
     return true
-  }
-}
-
-/** Ids, one on each line; `#` begins a comment. */
-export async function readExpected(file: string): Promise<string[]> {
-  const wrong = (message: string, line = 0): ConfigError =>
-    new ConfigError(file, [{ line, column: line === 0 ? 0 : 1, path: '', message }])
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw wrong(`--expect: ${file} can’t be read (${codeOf(error) ?? messageOf(error)})`)
-  })
-  const ids = text.split('\n').flatMap((line, index) => {
-    const id = line.replace(/#.*/, '').trim()
-    if (/[\s/+]/.test(id)) throw wrong(`“${printable(id)}” is no node id: one a line, # begins a comment`, index + 1)
-    return id === '' ? [] : [id]
-  })
-  if (ids.length === 0) throw wrong(`--expect: ${file} names no node: one id a line, # begins a comment`)
-  return [...new Set(ids)]
-}
-
-/** The nodes, and those that are expected and that nobody has heard of. */
-function withMissing(nodes: readonly FleetNode[], expected: readonly string[]): (FleetNode & { missing: boolean })[] {
-  const away = new Set(notOnline(expected, nodes))
-  const seen = new Set(nodes.map(({ node }) => node))
-  const unheard = expected
-    .filter((node) => !seen.has(node))
-    .map((node) => ({ node, status: 'unknown', faults: [] }) as const)
-  return [...nodes, ...unheard].map((one) => ({ ...one, missing: away.has(one.node) }))
-}
-
-/** For a person: headline and a line for each. `now`: ms since 1970. */
-export function fleetLines(nodes: readonly FleetNode[], expected: readonly string[], now: number): string[] {
-  const all = withMissing(nodes, expected)
-  if (all.length === 0) return ['no node has said anything here']
-  const rows = all.map((one) => nodeCells(one, now))
-  return alignedLines([['NODE', 'STATUS', 'SINCE', 'VERSION', 'SEEN', 'QUEUE', 'FAULTS'], ...rows], [2, 4, 5])
-}
-
-function nodeCells(one: FleetNode & { readonly missing?: boolean }, now: number): string[] {
-  const { node, status, since, version, lastSeen, queue, faults, missing } = one
-  const ago = (at: number | undefined): string => (at === undefined ? '' : age(now - at))
-  return [
-    ...[printable(node), missing === true ? `${status} !` : status, ago(since), printable(version ?? '')],
-    ...[ago(lastSeen), String(queue ?? ''), printable(faults.join('; '), 200)],
-  ]
-}
-
-/** A change. */
-function nodeLine(one: FleetNode, now: number): string {
-  const [node = '', status = '', since, version, , queue, faults] = nodeCells(one, now)
-  const parts = [
-    ...(since ? [`since ${since}`] : []),
-    ...(version ? [`version ${version}`] : []),
-    ...(queue ? [`${queue} queued`] : []),
-    ...(faults ? [faults] : []),
-  ]
-  return [new Date(now).toISOString(), node, status, parts.join(', ')].join('  ').trimEnd()
-}
-
-/** `{"nodes":[{"node":…,"status":…,"since":…,"version":…,"last_seen":…,"queue":…,"faults":[…]}],"missing":[…]}`; times in RFC 3339. */
-export function asJson(nodes: readonly FleetNode[], expected: readonly string[]): string {
-  return JSON.stringify({ nodes: nodes.map(nodeJson), missing: notOnline(expected, nodes) }, undefined, 2)
-}
-
-function nodeJson({ node, status, since, sinceBy, version, lastSeen, queue, faults }: FleetNode): object {
-  return {
-    ...{ node, status },
-    ...(since === undefined ? {} : { since: new Date(since).toISOString(), since_by: sinceBy }),
-    ...(version === undefined ? {} : { version }),
-    ...(lastSeen === undefined ? {} : { last_seen: new Date(lastSeen).toISOString() }),
-    ...(queue === undefined ? {} : { queue }),
-    faults,
   }
 }

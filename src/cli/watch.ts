@@ -20,6 +20,8 @@ export interface WatchFlags extends BrokerFlags {
 
 /** How often a terminal is drawn, ms. */
 const REDRAW_MS = 1000
+/** What the broker keeps is there after this, and nobody waits for the first lines. */
+const FIRST_MS = 1000
 
 /**
  * Shows until it is told to stop.
@@ -33,6 +35,7 @@ export async function watch(flags: WatchFlags): Promise<number> {
     const meaningOf = createReader(topics)
     const onScreen = process.stdout.isTTY && flags.json !== true
     let notice = ''
+    let away = false
     const say = (line: string): void => {
       if (onScreen) notice = line
       else basics.say(line)
@@ -54,8 +57,12 @@ export async function watch(flags: WatchFlags): Promise<number> {
           const changed = readings.hear(topic, told, heard, clock.now())
           return onScreen || flags.every !== undefined ? undefined : print(lines(changed))
         },
+        onAway: () => {
+          away = true
+        },
         onConnected: () => {
-          notice = ''
+          if (away) notice = '' // what was refused stays refused
+          away = false
         },
       },
       signal,
@@ -64,8 +71,10 @@ export async function watch(flags: WatchFlags): Promise<number> {
       const picture = ({ rows }: Size): Picture => pictureOf(readings, rows, clock.now(), notice || basics.mqtt.url)
       await showOn(process.stdout, { picture, everyMs: flags.every ?? REDRAW_MS, clock }, signal)
     } else if (flags.every !== undefined) {
+      let waitMs = Math.min(flags.every, FIRST_MS)
       while (!signal.aborted) {
-        await pause(clock, flags.every, signal)
+        await pause(clock, waitMs, signal)
+        waitMs = flags.every
         if (!signal.aborted) await print(lines(readings.rows(clock.now())))
       }
     }

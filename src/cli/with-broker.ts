@@ -3,10 +3,14 @@ import { systemClock } from '../clock.ts'
 import { codeOf } from '../errors.ts'
 import { ConnectionError } from '../mqtt-errors.ts'
 import type { ToolOptions } from '../tools/link.ts'
+import { printable } from '../tools/printable.ts'
 import type { BrokerFlags } from './broker-flags.ts'
 import { EXIT } from './exit-code.ts'
 import { type Broker, findBroker } from './find-broker.ts'
 import { untilSignal } from './signals.ts'
+
+/** Characters of what is said to a person. */
+const LONGEST_LINE = 2000
 
 /** What of `ToolOptions` is the same for every tool. */
 export type LinkBasics = Pick<ToolOptions, 'mqtt' | 'password' | 'say' | 'words' | 'clock' | 'random' | 'root'>
@@ -29,12 +33,13 @@ export async function withBroker(
     gone.abort()
   })
   const { mqtt, password, words } = broker
-  const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  const say = (line: string): void => void process.stderr.write(`${printable(line, LONGEST_LINE)}\n`)
   const basics = { mqtt, password, words, say, clock: systemClock, random: Math.random, root: '/' }
   try {
     return await tool(basics, signal, broker)
   } catch (error) {
-    if (signal.aborted && error === signal.reason) return EXIT.ok
+    // Whoever stops it before its end knows nothing of the result.
+    if (signal.aborted && error === signal.reason) return EXIT.failed
     if (!(error instanceof ConnectionError)) throw error
     say(`${mqtt.url}: ${words(error.message)}`)
     return EXIT.unavailable

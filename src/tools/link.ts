@@ -9,6 +9,7 @@ import type { MqttConfig } from '../config/schema.ts'
 import { connectEither, type Either } from '../connect-either.ts'
 import { ConnectionError, failure } from '../mqtt-errors.ts'
 import type { Incoming, Message } from '../telemetry.ts'
+import { printable } from './printable.ts'
 
 export interface ToolFilter {
   readonly filter: string
@@ -59,6 +60,8 @@ export interface ToolLink {
 const RECONNECT: BackoffOptions = { firstMs: 1000, longestMs: 10_000 }
 /** A connection that ends sooner counts as a failure. */
 const STABLE_MS = 10_000
+/** Characters. */
+const LONGEST_REASON = 500
 /** For the goodbye. */
 const GOODBYE_MS = 1000
 /** What a health report of a large node has, many times over; bytes. */
@@ -73,7 +76,9 @@ const TAKES = { maximumQos: 2, retainAvailable: true } as const
  * abort the signal's reason
  */
 export async function connectTool(options: ToolOptions, signal: AbortSignal): Promise<ToolLink> {
-  const { clock, say, mqtt, words = (text) => text } = options
+  const { clock, say, mqtt } = options
+  // A broker may say anything.
+  const words = (text: string): string => printable(options.words?.(text) ?? text, LONGEST_REASON)
   const config = { ...mqtt, client_id: options.session?.clientId ?? clientId(options) }
   const over = new AbortController()
   const until = AbortSignal.any([signal, over.signal])
@@ -131,9 +136,9 @@ export async function connectTool(options: ToolOptions, signal: AbortSignal): Pr
 
   const away = (error: ConnectionError): void => {
     current = undefined
+    options.onAway?.(error)
     if (told !== error.kind) say(`${mqtt.url}: ${words(error.message)}; trying again`)
     told = error.kind
-    options.onAway?.(error)
   }
 
   /** From a connection that is there (or a first failure) to the end. */

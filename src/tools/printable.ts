@@ -43,3 +43,11 @@ export function cutTo(text: string, width: number): string {
   }
   return width < 1 ? '' : `${kept}…`
 }
+
+/** JSON of which no character commands a terminal either; to a program it is the same. */
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(
+    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}

@@ -3,6 +3,7 @@
  * by `sensor-node watch` with whatever a broker has; holds no more than a bounded number of anything.
  */
 import { isQuantity, QUANTITIES } from '../reading.ts'
+import { type ActiveAlert, createAlerts } from './active-alerts.ts'
 import { createDirectory } from './directory.ts'
 import { jsonOf, timeOf } from './json.ts'
 import type { Meaning } from './topics.ts'
@@ -37,14 +38,6 @@ interface Value {
   expires: number | undefined
 }
 
-interface Alert {
-  readonly node: string
-  readonly name: string
-  readonly sensor: string | undefined
-  readonly metric: string | undefined
-  readonly since: number | undefined
-}
-
 /** What one message is at most about. */
 export interface Heard {
   readonly payload: Uint8Array
@@ -55,7 +48,6 @@ export interface Heard {
 /** Beyond these, what comes new is counted and left out. A row takes less than 1 kB. */
 export const MOST_ROWS = 10_000
 const MOST_STATUSES = 10_000
-const MOST_ALERTS = 1000
 /** A longer topic is nobody's metric, characters. */
 const LONGEST_TOPIC = 256
 /** Of one record, metrics. */
@@ -72,10 +64,9 @@ export function createReadings(mostRows = MOST_ROWS) {
   const values = new Map<string, Value>()
   /** By node, and by node and sensor. */
   const statuses = new Map<string, 'online' | 'offline'>()
-  const alerts = new Map<string, Alert>()
+  const alerts = createAlerts()
   const directory = createDirectory()
   let sorted: Value[] | undefined
-  let alertsByPlace: Map<string, string[]> | undefined
   let leftOut = 0
 
   const put = (one: Value): Row | undefined => {
@@ -114,8 +105,6 @@ export function createReadings(mostRows = MOST_ROWS) {
     const node = told ?? directory.nodeOf(topic) ?? ''
     const unit = directory.unitOf(topic, node, sensor, metric) ?? (isQuantity(metric) ? QUANTITIES[metric].unit : '')
     const status = statusOf(node, sensor)
-    alertsByPlace ??= byPlaceOf(alerts.values())
-    const active = alertsByPlace.get(keyOf(node, sensor, metric)) ?? []
     const label = directory.labelOf(topic)
     return {
       node,
@@ -126,7 +115,7 @@ export function createReadings(mostRows = MOST_ROWS) {
       ...(unit === '' ? {} : { unit }),
       ...(at === undefined ? {} : { at }),
       status: expires !== undefined && now > expires && status !== 'offline' ? 'expired' : status,
-      alerts: active,
+      alerts: alerts.at(node, sensor, metric),
     }
   }
 
@@ -174,28 +163,10 @@ export function createReadings(mostRows = MOST_ROWS) {
         return [{ node, ...(sensor === undefined ? {} : { sensor }), status: statusOf(node, sensor), alerts: [] }]
       }
       if (meaning.kind === 'alert') {
-        const key = keyOf(node, undefined, meaning.name)
-        alertsByPlace = undefined
-        const old = alerts.get(key)
-        if (empty) {
-          alerts.delete(key)
-          return old === undefined ? [] : [{ ...alertRow(old, statusOf(node, old.sensor)), value: 'ended' }]
-        }
-        if (old === undefined && alerts.size >= MOST_ALERTS) {
-          leftOut += 1
-          return []
-        }
-        const json = jsonOf(payload)
-        const text = (name: string): string | undefined => {
-          const value = json?.[name]
-          return typeof value === 'string' ? value.slice(0, LONGEST_TEXT) : undefined
-        }
-        const alert = {
-          ...{ node, name: meaning.name, sensor: text('sensor'), metric: text('metric') },
-          since: timeOf(json?.since),
-        }
-        alerts.set(key, alert)
-        return [{ ...alertRow(alert, statusOf(node, alert.sensor)), value: 'active' }]
+        const told = alerts.hear(node, meaning.name, empty ? undefined : (jsonOf(payload) ?? {}))
+        if (told === 'full') leftOut += 1
+        if (told === 'full' || told === undefined) return []
+        return [{ ...alertRow(told, statusOf(node, told.sensor)), value: empty ? 'ended' : 'active' }]
       }
       if (meaning.kind !== 'data') return []
       const json = jsonOf(payload) ?? {}
@@ -220,7 +191,7 @@ export function createReadings(mostRows = MOST_ROWS) {
       for (const { node } of all) silent.delete(node)
       const bare = [...silent].filter((key) => !key.includes('\0')).sort(collate)
       const told = new Set(all.flatMap(({ node, alerts: its }) => its.map((name) => keyOf(node, undefined, name))))
-      const elsewhere = [...alerts].filter(([key]) => !told.has(key)).map(([, one]) => one)
+      const elsewhere = alerts.all().filter(({ node, name }) => !told.has(keyOf(node, undefined, name)))
       return [
         ...elsewhere.map((one) => alertRow(one, statusOf(one.node, one.sensor))),
         ...all,
@@ -232,7 +203,7 @@ export function createReadings(mostRows = MOST_ROWS) {
     get counts() {
       const nodes = [...statuses].filter(([key]) => !key.includes('\0'))
       const offline = nodes.filter(([, status]) => status === 'offline').length
-      return { nodes: nodes.length, offline, values: values.size, alerts: alerts.size, leftOut }
+      return { nodes: nodes.length, offline, values: values.size, alerts: alerts.all().length, leftOut }
     },
   }
 }
@@ -241,24 +212,13 @@ function shown(row: Row | undefined): Row[] {
   return row === undefined ? [] : [row]
 }
 
-function alertRow({ node, name, sensor, metric, since }: Alert, status: Row['status']): Row {
+function alertRow({ node, name, sensor, metric, since }: ActiveAlert, status: Row['status']): Row {
   return {
     ...{ node, status, alerts: [name] },
     ...(sensor === undefined ? {} : { sensor }),
     ...(metric === undefined ? {} : { metric }),
     ...(since === undefined ? {} : { at: since }),
   }
-}
-
-/** Names of alerts by node, sensor and metric; those without a metric are about none. */
-function byPlaceOf(alerts: Iterable<Alert>): Map<string, string[]> {
-  const found = new Map<string, string[]>()
-  for (const { node, sensor, metric, name } of alerts) {
-    if (metric === undefined) continue
-    const key = keyOf(node, sensor, metric)
-    found.set(key, [...(found.get(key) ?? []), name])
-  }
-  return found
 }
 
 const { compare: collate } = new Intl.Collator('en', { numeric: true })

@@ -1,7 +1,7 @@
 /** Rows of readings as text: a table for a terminal, a line or a JSON object for each. Pure, and safe to print. */
 import { age } from './age.ts'
 import { alignedLines } from './aligned.ts'
-import { printable } from './printable.ts'
+import { jsonText, printable } from './printable.ts'
 import type { Row } from './readings.ts'
 
 /** Characters that a column takes of somebody else's text. */
@@ -29,7 +29,7 @@ export function rowLine(row: Row, now: number): string {
 
 /** `{"time":…,"node":…,"sensor":…,"metric":…,"value":21.5,"unit":"°C","age":0,"status":"online","alerts":[]}`; what is not known is absent; `age` in seconds. */
 export function rowJson({ at, status, ...row }: Row, now: number): string {
-  return JSON.stringify({
+  return jsonText({
     time: new Date(now).toISOString(),
     ...row,
     ...(at === undefined ? {} : { age: Math.max(0, Math.round((now - at) / 1000)) }),

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { age } from '../../src/tools/age.ts'
 import { alignedLines } from '../../src/tools/aligned.ts'
 import { fitted, redrawn } from '../../src/tools/frame.ts'
-import { cells, cutTo, printable } from '../../src/tools/printable.ts'
+import { cells, cutTo, jsonText, printable } from '../../src/tools/printable.ts'
 import { createRandom } from '../fakes/random.ts'
 
 it.each([
@@ -79,4 +79,12 @@ it.each([
   [86_400_000 * 12, '12d'],
 ])('%i ms ago is %s', (ms, text) => {
   expect(age(ms)).toBe(text)
+})
+
+it('JSON has no character that commands a terminal, and is the same to a program', () => {
+  const value = { text: '\u001b[2J\u009b2J\u007f\u202e ünï 温' }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what must not be there
+  expect(jsonText(value)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/)
+  expect(JSON.parse(jsonText(value))).toEqual(value)
+  expect(jsonText(value)).toContain('ünï 温')
 })
