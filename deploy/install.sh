@@ -18,7 +18,7 @@ END
 
 readonly NAME=sensor-node
 readonly PROGRAM=/opt/$NAME CONFIG_DIR=/etc/$NAME STATE=/var/lib/$NAME
-readonly CONFIG=$CONFIG_DIR/config.yaml ENVIRONMENT=$CONFIG_DIR/environment
+readonly CONFIG=$CONFIG_DIR/config.yaml ENVIRONMENT=$CONFIG_DIR/environment SCHEMA=config.schema.json
 readonly UNIT=/etc/systemd/system/$NAME.service COMMAND=/usr/local/bin/$NAME
 
 dry_run='' root='' node='' tree='' build='' # build: empty, `dist` (compile) or `all` (packages, too)
@@ -340,6 +340,10 @@ install_config() {
   if [[ -z $root && -d $folder && $(stat -c %G -- "$folder") != "$NAME" ]]; then
     step "open $folder to the group $NAME" chgrp -R $NAME -- "$folder"
   fi
+  # The first line of the config names the schema beside it, for editors. A link, so that it is always the program's.
+  if [[ ! -e $folder/$SCHEMA || -L $folder/$SCHEMA ]]; then
+    step "link $folder/$SCHEMA to the program's, for editors" ln -sfT -- "$PROGRAM/$SCHEMA" "$folder/$SCHEMA"
+  fi
 }
 
 # One in a folder that only root may enter counts as there: a rehearsal need not be root.
@@ -360,7 +364,7 @@ install_program() {
 
 copy_program() {
   mkdir -p -- "$1/deploy"
-  cp -R -- "$tree/dist" "$tree/package.json" "$tree/config.yaml" "$tree/LICENSE" "$1"
+  cp -R -- "$tree/dist" "$tree/package.json" "$tree/config.yaml" "$tree/$SCHEMA" "$tree/LICENSE" "$1"
   cp -- "$tree/deploy/uninstall.sh" "$1/deploy"
   # All but the development packages, as npm's own list tells them.
   "$node" -e '

@@ -16,7 +16,7 @@ END
 
 readonly NAME=sensor-node
 readonly PROGRAM=/opt/$NAME CONFIG_DIR=/etc/$NAME STATE=/var/lib/$NAME
-readonly UNIT=/etc/systemd/system/$NAME.service COMMAND=/usr/local/bin/$NAME
+readonly UNIT=/etc/systemd/system/$NAME.service COMMAND=/usr/local/bin/$NAME SCHEMA=config.schema.json
 
 purge='' dry_run='' root='' steps=0
 
@@ -37,6 +37,7 @@ main() {
   remove 'the unit' "$UNIT"
   remove 'the command' "$COMMAND"
   remove_program
+  if [[ -L $root$CONFIG_DIR/$SCHEMA ]]; then remove 'the link to the schema' "$CONFIG_DIR/$SCHEMA"; fi
   if [[ -n $purge ]]; then
     remove 'the drop-ins of the unit' "$UNIT.d"
     remove 'the configuration' "$CONFIG_DIR"

@@ -24,13 +24,16 @@ export function formatDuration(ms: number): string {
   return `${ms / UNIT_MS[unit]}${unit}`
 }
 
+const MESSAGE = 'must be a duration with its unit, such as 500ms, 10s, 5m, 2h or 7d'
+
 /** A duration in the file, milliseconds in the program. */
 export const duration = z
-  .string({ error: 'must be a duration with its unit, such as 500ms, 10s, 5m, 2h or 7d' })
+  .string({ error: MESSAGE })
+  .meta({ pattern: '^\\s*\\d+(\\.\\d+)?(ms|s|m|h|d)\\s*$', patternErrorMessage: MESSAGE }) // for editors
   .transform((text, context) => {
     const ms = parseDuration(text)
     if (ms !== undefined) return ms
-    context.addIssue('must be a duration with its unit, such as 500ms, 10s, 5m, 2h or 7d, and at most 3650d')
+    context.addIssue(`${MESSAGE}, and at most 3650d`)
     return z.NEVER
   })
 

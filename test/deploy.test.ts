@@ -100,6 +100,7 @@ beforeEach(async () => {
   await cp(join(REPOSITORY, 'deploy'), join(tree, 'deploy'), { recursive: true })
   await cp(join(REPOSITORY, 'package.json'), join(tree, 'package.json'))
   await put(join(tree, 'config.yaml'), 'shipped: true\n')
+  await put(join(tree, 'config.schema.json'), '{}\n')
   await put(join(tree, 'LICENSE'), 'text\n')
   await put(join(tree, 'standin.js'), STAND_IN)
   await put(join(tree, 'dist/main.js'), STAND_IN, 0o755)
@@ -125,6 +126,7 @@ describe('installing', () => {
     expect((await lstat(join(root, dirname(CONFIG)))).mode & 0o777).toBe(0o750)
     expect(await readdir(join(root, PROGRAM))).toEqual([
       'LICENSE',
+      'config.schema.json',
       'config.yaml',
       'deploy',
       'dist',
@@ -133,6 +135,19 @@ describe('installing', () => {
     ])
     expect(await readdir(join(root, PROGRAM, 'deploy'))).toEqual(['uninstall.sh'])
     expect(await readdir(join(root, 'opt'))).toEqual(['sensor-node'])
+  })
+
+  it('the schema that the first line of the config names for editors is there, as the program’s own', async () => {
+    await install()
+    const link = join(root, dirname(CONFIG), 'config.schema.json')
+    expect(await readlink(link)).toBe('/opt/sensor-node/config.schema.json')
+    expect(await read(`${PROGRAM}/config.schema.json`)).toBe('{}\n')
+    await rm(link)
+    await put(link, 'somebody’s own')
+    await install()
+    expect(await readFile(link, 'utf8')).toBe('somebody’s own')
+    await uninstall()
+    expect(await readFile(link, 'utf8')).toBe('somebody’s own')
   })
 
   it('leaves the packages that only development needs behind', async () => {
@@ -443,7 +458,7 @@ describe('this very tree', () => {
   it('installs a program that runs on the packages that come with it', async () => {
     await rm(tree, { recursive: true })
     await mkdir(tree)
-    for (const name of ['deploy', 'dist', 'package.json', 'config.yaml', 'LICENSE']) {
+    for (const name of ['deploy', 'dist', 'package.json', 'config.yaml', 'config.schema.json', 'LICENSE']) {
       await cp(join(REPOSITORY, name), join(tree, name), { recursive: true })
     }
     await symlink(join(REPOSITORY, 'node_modules'), join(tree, 'node_modules'))

@@ -31,10 +31,9 @@ const options = z.strictObject(
   { error: 'must be true, false, or a section with keys of its own' },
 )
 
-export const homeAssistant = z.preprocess(
-  (given) => (given === true ? {} : given === false ? undefined : given),
-  options.optional(),
-)
+export const homeAssistant = z
+  .preprocess((given) => (given === true ? {} : given === false ? undefined : given), options.optional())
+  .meta({ orFlag: true })
 
 /** As the program has it, the default of `status_topic` filled in. */
 export interface HomeAssistantConfig {

@@ -80,7 +80,7 @@ const counting = {
   offset: number
     .optional()
     .describe('Of a counter: added to the total, in its unit: what the meter showed when the counting began.'),
-  rate: rate.optional(),
+  rate: rate.optional().describe('Of a counter: how its rate is told.'),
 }
 
 /** One entry of `gpio.inputs`. */

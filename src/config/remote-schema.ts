@@ -23,5 +23,6 @@ const wordToSection = (value: unknown): unknown =>
 /** `true` for all actions, `false` for none, or the list of those that are answered; undefined for none. */
 export const remote = z
   .preprocess(wordToSection, allowed)
+  .meta({ orFlag: true })
   .prefault(false)
   .describe('`true`: requests on `devices/<node>/request` are answered; `false`: that topic is not even subscribed to.')

@@ -148,18 +148,17 @@ const actionShape = {
   alert: id
     .optional()
     .describe('Name of an alert: retained on `alerts/<node>/<name>` until the condition ends. One rule has it.'),
-  set: set.optional(),
-  publish: publish.optional(),
+  set: set.optional().describe('A pin to switch.'),
+  publish: publish.optional().describe('A message to publish.'),
 }
 const NOTHING = 'needs alert, set or publish: what is to be done'
 
 const action = section(actionShape).superRefine((value, context) => {
   if (Object.values(value).every((one) => one === undefined)) needs(context, Object.keys(actionShape), NOTHING)
 })
-const actions = list(action, 'must be an action, such as { alert: warm }, or a list of them').min(
-  1,
-  'must have at least one action',
-)
+const actions = list(action, 'must be an action, such as { alert: warm }, or a list of them')
+  .min(1, 'must have at least one action')
+  .meta({ orAlone: true }) // in the file: rule-lists.ts
 
 const escalate = section({
   after: positiveDuration.describe('Time of being active after which more is done.'),
@@ -194,7 +193,7 @@ export const rule = section({
   repeat: positiveDuration
     .optional()
     .describe('While active, the event of its alerts is sent again after each such time.'),
-  escalate: escalate.optional(),
+  escalate: escalate.optional().describe('What more is done when it has been active for a while.'),
   priority: whole(-1000, 1000)
     .optional()
     .describe('Of rules that set one pin, the active one with the highest decides. Needed where there are two.'),

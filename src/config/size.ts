@@ -8,14 +8,17 @@ const MESSAGE = 'must be a size with its unit, such as 500kB, 64MB or 1GB'
 
 /** A size in the file, bytes in the program. */
 export function size(min: string, max: string) {
-  return z.string({ error: MESSAGE }).transform((text, context) => {
-    const bytes = parseSize(text)
-    if (bytes === undefined) context.addIssue(MESSAGE)
-    else if (bytes < (parseSize(min) ?? 0)) context.addIssue(`must be at least ${min}`)
-    else if (bytes > (parseSize(max) ?? 0)) context.addIssue(`must be at most ${max}`)
-    else return bytes
-    return z.NEVER
-  })
+  return z
+    .string({ error: MESSAGE })
+    .meta({ pattern: '^\\s*\\d+(\\.\\d+)? ?(B|kB|KB|MB|GB)\\s*$', patternErrorMessage: MESSAGE }) // for editors
+    .transform((text, context) => {
+      const bytes = parseSize(text)
+      if (bytes === undefined) context.addIssue(MESSAGE)
+      else if (bytes < (parseSize(min) ?? 0)) context.addIssue(`must be at least ${min}`)
+      else if (bytes > (parseSize(max) ?? 0)) context.addIssue(`must be at most ${max}`)
+      else return bytes
+      return z.NEVER
+    })
 }
 
 function parseSize(text: string): number | undefined {
