@@ -6,6 +6,7 @@ import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { addBrokerOptions } from './broker-flags.ts'
 import { EXIT } from './exit-code.ts'
 import type { FleetFlags } from './fleet.ts'
+import type { InitFlags } from './init.ts'
 import { packageVersion } from './package.ts'
 import type { PlanFlags } from './plan.ts'
 import { printProblems } from './problems.ts'
@@ -46,6 +47,12 @@ says. Until Ctrl-C. Exit codes: 0; 69 the broker can't be had at the start; 78 a
 const FLEET_HELP = `
 Shows what the nodes say of themselves, and works with any publisher of devices/<node>/status. Exit codes: 0; 1 a node of
 --expect is not online (with --watch: at the end); 69 the broker can't be had; 78 an option or the configuration is wrong.
+`
+
+const INIT_HELP = `
+Asks on a terminal, each question until the answer is right; what an option says is not asked for. Elsewhere --yes takes the
+defaults. A file that is there is never touched, and ^C leaves nothing behind. Pins are BCM numbers, with a name or without:
+--output 17=LED 22=Pump. Exit codes: 0 written; 1 not written; 78 an option is wrong.
 `
 
 /** Runs what the arguments ask for; the result is the exit code. */
@@ -118,6 +125,24 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .action(async (flags: ScanFlags) => {
       const { scan } = await import('./scan.ts')
       code = await scan(flags)
+    })
+
+  program
+    .command('init')
+    .description('write a configuration for this machine: asks for node, broker, sensors and pins')
+    .argument('[file]', 'the file to write; default: ./config.yaml')
+    .option('--id <id>', 'id of the node; default: the first label of the host name')
+    .option('--url <url>', 'the broker; default: mqtt://localhost:1883')
+    .option('--username <name>', 'user name at the broker')
+    .option('--password-file <file>', 'file with the password')
+    .option('--output <pin...>', 'pins to switch, such as 17=LED')
+    .option('--input <pin...>', 'pins to read, such as 27=Door')
+    .option('--no-scan', 'do not look what the machine has')
+    .option('-y, --yes', 'take the defaults, ask nothing')
+    .addHelpText('after', INIT_HELP)
+    .action(async (file: string | undefined, flags: InitFlags) => {
+      const { init } = await import('./init.ts')
+      code = await init(file, flags)
     })
 
   program

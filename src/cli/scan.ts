@@ -4,7 +4,7 @@ import { systemClock } from '../clock.ts'
 import { loadKernel } from '../gpio/chardev-kernel.ts'
 import { loadOptional } from '../optional.ts'
 import type { User } from '../scan/access.ts'
-import { scan as look } from '../scan/scan.ts'
+import { scan as look, type ScanReport } from '../scan/scan.ts'
 import { EXIT } from './exit-code.ts'
 import { scanText } from './scan-text.ts'
 import { untilSignal } from './signals.ts'
@@ -18,20 +18,25 @@ export interface ScanFlags {
 
 export async function scan(flags: ScanFlags): Promise<number> {
   const signal = untilSignal(() => process.stderr.write('stopping …\n'))
-  const report = await look(
+  const report = await lookHere(flags, signal)
+  process.stdout.write(`${flags.json === true ? JSON.stringify(report, undefined, 2) : scanText(report)}\n`)
+  return signal.aborted ? EXIT.failed : EXIT.ok
+}
+
+/** What this very machine has; also for `init`. */
+export function lookHere({ bus, quick }: ScanFlags, signal: AbortSignal): Promise<ScanReport> {
+  return look(
     {
       root: '/',
       load: loadOptional,
       clock: systemClock,
       kernel: () => loadKernel({}),
       user: currentUser(),
-      buses: flags.bus,
-      quick: flags.quick ?? false,
+      buses: bus,
+      quick: quick ?? false,
     },
     signal,
   )
-  process.stdout.write(`${flags.json === true ? JSON.stringify(report, undefined, 2) : scanText(report)}\n`)
-  return signal.aborted ? EXIT.failed : EXIT.ok
 }
 
 function currentUser(): User {
