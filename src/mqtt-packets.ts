@@ -43,10 +43,11 @@ export function tooLarge(size: number, most: number): ConnectionError {
   return new ConnectionError('too-large', reason, { refused: true })
 }
 
-export function propertiesOf({ expiresMs, correlation }: Message): NonNullable<IPublishPacket['properties']> {
+export function propertiesOf({ expiresMs, correlation, replyTo }: Message): NonNullable<IPublishPacket['properties']> {
   return {
     ...(expiresMs === undefined ? {} : { messageExpiryInterval: Math.max(1, Math.ceil(expiresMs / 1000)) }),
     ...(correlation === undefined ? {} : { correlationData: Buffer.from(correlation) }),
+    ...(replyTo === undefined ? {} : { responseTopic: replyTo }),
   }
 }
 

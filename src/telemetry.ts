@@ -17,6 +17,8 @@ export interface Message {
   readonly once?: true
   /** What the asker of an answer knows it by (MQTT 5). */
   readonly correlation?: Uint8Array
+  /** Where an answer is wanted (MQTT 5). */
+  readonly replyTo?: string
 }
 
 /** What the broker handed us. */
@@ -97,6 +99,27 @@ const KEPT_PIN_TOPICS: Readonly<Record<PinUse, readonly string[]>> = {
 /** An answer's topic and correlation data come from outside, and wait here for the broker. Characters; bytes. */
 const LONGEST_REPLY_TOPIC = 256
 const LONGEST_CORRELATION = 256
+
+/** What a tool hears a pin on, whosever it is; `+` stands for all pins. */
+export function pinTopic(prefix: string, pin: number | '+', last: 'state' | 'result' | 'error'): string {
+  return `${prefix}/${pin}/${last}`
+}
+
+/** A tool's command to a pin. The id comes first, so that an error that repeats the beginning of it shows whose it was. */
+export function commandMessage(
+  prefix: string,
+  { pin, state, for: time }: { readonly pin: number; readonly state: string; readonly for?: string | undefined },
+  id: string,
+  replyTo: string | undefined,
+): Message {
+  return {
+    topic: `${prefix}/${pin}/command`,
+    payload: JSON.stringify({ id, state, ...(time === undefined ? {} : { for: time }) }),
+    qos: 2, // a toggle must not come twice
+    retain: false,
+    ...(replyTo === undefined ? {} : { replyTo, correlation: Buffer.from(id) }),
+  }
+}
 
 /** Makes the topics and payloads of one node. */
 export function createTelemetry({ node, topics, run }: TelemetryOptions) {

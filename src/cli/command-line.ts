@@ -6,6 +6,7 @@ import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { addBrokerOptions } from './broker-flags.ts'
 import { EXIT } from './exit-code.ts'
 import type { FleetFlags } from './fleet.ts'
+import type { GpioFlags } from './gpio.ts'
 import type { InitFlags } from './init.ts'
 import { packageVersion } from './package.ts'
 import type { PlanFlags } from './plan.ts'
@@ -47,6 +48,13 @@ says. Until Ctrl-C. Exit codes: 0; 69 the broker can't be had at the start; 78 a
 const FLEET_HELP = `
 Shows what the nodes say of themselves, and works with any publisher of devices/<node>/status. Exit codes: 0; 1 a node of
 --expect is not online (with --watch: at the end); 69 the broker can't be had; 78 an option or the configuration is wrong.
+`
+
+const GPIO_HELP = `
+Prints the new state. Without a pin, commands are read from standard input, one a line: 17 on, 17 on 5s, 17 toggle. Works
+with any node that obeys gpio/<pin>/command; where it gives no answer, the state that follows counts, and that is said. The
+exit code is that of the first command that was not carried out: 4 nobody answered in time; 5 refused; 69 the broker can't
+be had; 78 an argument or the configuration is wrong; 1 stopped.
 `
 
 const INIT_HELP = `
@@ -125,6 +133,23 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .action(async (flags: ScanFlags) => {
       const { scan } = await import('./scan.ts')
       code = await scan(flags)
+    })
+
+  addBrokerOptions(program.command('gpio'))
+    .description('switch a pin of a node over MQTT, and say what became of it')
+    .argument('[pin]', 'BCM number; without it, commands are read from standard input')
+    .argument('[state]', 'on, off or toggle')
+    .option('--for <duration>', 'for so long; then it takes the opposite level')
+    .option(
+      '--node <id>',
+      'the node, where each has pins of its own (gpio/<node>/<pin>); default: that of the configuration',
+    )
+    .option('--timeout <duration>', 'how long to wait for the answer', '5s')
+    .option('--json', 'print JSON, one line for each command')
+    .addHelpText('after', GPIO_HELP)
+    .action(async (pin: string | undefined, state: string | undefined, flags: GpioFlags) => {
+      const { gpio } = await import('./gpio.ts')
+      code = await gpio(pin, state, flags)
     })
 
   program
