@@ -20,6 +20,9 @@ readonly NAME=sensor-node
 readonly PROGRAM=/opt/$NAME CONFIG_DIR=/etc/$NAME STATE=/var/lib/$NAME
 readonly CONFIG=$CONFIG_DIR/config.yaml ENVIRONMENT=$CONFIG_DIR/environment SCHEMA=config.schema.json
 readonly UNIT=/etc/systemd/system/$NAME.service COMMAND=/usr/local/bin/$NAME
+readonly SHARE=/usr/local/share
+readonly MANUAL=$SHARE/man/man1/$NAME.1 # the same three in uninstall.sh
+readonly FOR_BASH=$SHARE/bash-completion/completions/$NAME FOR_ZSH=$SHARE/zsh/site-functions/_$NAME
 
 dry_run='' root='' node='' tree='' build='' # build: empty, `dist` (compile) or `all` (packages, too)
 problems=()                                 # what must be mended first
@@ -45,6 +48,9 @@ main() {
   install_config
   install_program
   step "write the command $root$COMMAND" put "$root$COMMAND" 755 command_text
+  step "write the manual page $root$MANUAL" put "$root$MANUAL" 644 program man
+  step "write the completion for bash, $root$FOR_BASH" put "$root$FOR_BASH" 644 program completion bash
+  step "write the completion for zsh, $root$FOR_ZSH" put "$root$FOR_ZSH" 644 program completion zsh
   step "write the unit $root$UNIT" put "$root$UNIT" 644 unit_text
   [[ -n $root ]] || start_service
   tell
@@ -405,6 +411,8 @@ put() {
 command_text() {
   printf '#!/bin/sh\nexec "%s" %s/dist/main.js "$@"\n' "$node" $PROGRAM
 }
+
+program() { "$node" "$tree/dist/main.js" "$@"; }
 
 unit_text() {
   local executable=$node

@@ -17,6 +17,9 @@ END
 readonly NAME=sensor-node
 readonly PROGRAM=/opt/$NAME CONFIG_DIR=/etc/$NAME STATE=/var/lib/$NAME
 readonly UNIT=/etc/systemd/system/$NAME.service COMMAND=/usr/local/bin/$NAME SCHEMA=config.schema.json
+readonly SHARE=/usr/local/share
+readonly MANUAL=$SHARE/man/man1/$NAME.1
+readonly FOR_BASH=$SHARE/bash-completion/completions/$NAME FOR_ZSH=$SHARE/zsh/site-functions/_$NAME
 
 purge='' dry_run='' root='' steps=0
 
@@ -36,6 +39,9 @@ main() {
   fi
   remove 'the unit' "$UNIT"
   remove 'the command' "$COMMAND"
+  remove 'the manual page' "$MANUAL"
+  remove 'the completion for bash' "$FOR_BASH"
+  remove 'the completion for zsh' "$FOR_ZSH"
   remove_program
   if [[ -L $root$CONFIG_DIR/$SCHEMA ]]; then remove 'the link to the schema' "$CONFIG_DIR/$SCHEMA"; fi
   if [[ -n $purge ]]; then

@@ -24,8 +24,15 @@ const CONFIG = 'etc/sensor-node/config.yaml'
 const UNIT = 'etc/systemd/system/sensor-node.service'
 const COMMAND = 'usr/local/bin/sensor-node'
 
-/** Stands in for the program: `check` refuses a config that says so, or that wants a variable that is not there. */
+/**
+ * Stands in for the program: `check` refuses a config that says so, or that wants a variable that is not there; all else
+ * is printed.
+ */
 const STAND_IN = `import { readFileSync } from 'node:fs'
+if (process.argv[2] !== 'check') {
+  console.log(process.argv.slice(2).join(' '))
+  process.exit()
+}
 const config = readFileSync(process.argv[3], 'utf8')
 const wrong = config.includes('broken') || (config.includes('SECRET') && process.env.SECRET !== 'with "blanks"')
 if (wrong) console.error(process.argv[3] + ':1:1: mqtt: broken')
@@ -166,6 +173,15 @@ describe('installing', () => {
     expect(shipped).toContain(`ExecStart=/usr/bin/node ${rest}`)
     expect(await read(COMMAND)).toBe(`#!/bin/sh\nexec "${node}" /opt/sensor-node/dist/main.js "$@"\n`)
     expect((await lstat(join(root, COMMAND))).mode & 0o777).toBe(0o755)
+  })
+
+  it('puts the manual page and the completions where man and the shells look', async () => {
+    await install()
+    expect(await read('usr/local/share/man/man1/sensor-node.1')).toBe('man\n')
+    expect(await read('usr/local/share/bash-completion/completions/sensor-node')).toBe('completion bash\n')
+    expect(await read('usr/local/share/zsh/site-functions/_sensor-node')).toBe('completion zsh\n')
+    await uninstall()
+    expect((await listing(join(root, 'usr'))).filter((line) => line.includes('sensor-node'))).toEqual([])
   })
 
   it('without --node takes the first of the PATH', async () => {

@@ -1,5 +1,5 @@
 /** The command line: subcommands, options, help. Each subcommand is a file beside this one, loaded when it is called. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../duration.ts'
 import { ConfigError } from '../errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
@@ -55,6 +55,11 @@ Prints the new state. Without a pin, commands are read from standard input, one 
 with any node that obeys gpio/<pin>/command; where it gives no answer, the state that follows counts, and that is said. The
 exit code is that of the first command that was not carried out: 4 nobody answered in time; 5 refused; 69 the broker can't
 be had; 78 an argument or the configuration is wrong; 1 stopped.
+`
+
+const COMPLETION_HELP = `
+The installer puts both where the shells look. Elsewhere, in ~/.bashrc: eval "$(sensor-node completion bash)"; for zsh,
+write the text as _sensor-node into a folder of $fpath.
 `
 
 const INIT_HELP = `
@@ -210,6 +215,26 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .action(async (flags: FleetFlags) => {
       const { fleet } = await import('./fleet.ts')
       code = await fleet(flags)
+    })
+
+  program
+    .command('completion')
+    .description('print what a shell needs to complete this command')
+    .addArgument(new Argument('<shell>', 'bash or zsh').choices(['bash', 'zsh']))
+    .addHelpText('after', COMPLETION_HELP)
+    .action(async (shell: string) => {
+      const { bashCompletion, zshCompletion } = await import('./completion.ts')
+      const { commandTree } = await import('./command-tree.ts')
+      process.stdout.write((shell === 'bash' ? bashCompletion : zshCompletion)(commandTree(program)))
+    })
+
+  program
+    .command('man')
+    .description('print the manual page; to read it: sensor-node man | man -l -')
+    .action(async () => {
+      const { manualPage } = await import('./manual.ts')
+      const { commandTree } = await import('./command-tree.ts')
+      process.stdout.write(manualPage(commandTree(program), packageVersion()))
     })
 
   program
