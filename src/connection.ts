@@ -2,7 +2,8 @@
  * One connection to the broker, from CONNECT to its end, over MQTT.js. Never reused: after its end `mqtt.ts` makes
  * a new one, so no state of the client library outlives a failure, and a changed password or certificate is seen.
  * Every wait has a deadline of ours, whatever the library says of itself: it is known to lose callbacks and to stop
- * for good where a broker vanishes (mqttjs/MQTT.js#1974, Koenkk/zigbee2mqtt#33150).
+ * for good where a broker vanishes (mqttjs/MQTT.js#1974, Koenkk/zigbee2mqtt#33150). Longer than most files: all that may
+ * end a connection is in one place.
  */
 import type { Duplex } from 'node:stream'
 import { type IConnackPacket, type IDisconnectPacket, MqttClient } from 'mqtt'
@@ -44,8 +45,14 @@ export interface Connection {
   readonly resumed: boolean
   /** Resolves when the broker has acknowledged it (QoS 0: when it is written). @throws ConnectionError, `refused` where it is the message's fault */
   publish(message: Message): Promise<void>
-  /** Subscribes at QoS 2, or the one given, with Retain As Published unless told otherwise; gives the QoS that was granted. @throws ConnectionError, `refused` where the broker refuses it */
-  subscribe(filter: string, qos?: 0 | 1 | 2, retainAsPublished?: boolean): Promise<number>
+  /**
+   * Subscribes at QoS 2, or the one given; gives the QoS that was granted. `published` (the default): whatever is or was
+   * to be kept shows its flag (Retain As Published). `kept`: only what the broker had kept does, as by MQTT 3.1.1 always.
+   * `news`: what it had kept is not even sent.
+   *
+   * @throws ConnectionError, `refused` where the broker refuses it
+   */
+  subscribe(filter: string, qos?: 0 | 1 | 2, want?: 'published' | 'kept' | 'news'): Promise<number>
   /** Resolves when the broker has acknowledged it. @throws ConnectionError as `subscribe` */
   unsubscribe(filter: string): Promise<void>
   /** Resolves with the reason when the connection has ended, also after `end`. Never rejects. */
@@ -144,13 +151,17 @@ async function open(
   client.on('message', (topic, payload, packet) => {
     if (!over.signal.aborted) handled = onMessage(incoming(topic, payload, packet))
   })
-  // The library calls this after its event, and acknowledges when it has called back.
+  // The library calls this after its event, acknowledges when it is called back, and goes on to the next message. Called
+  // back with an error it goes on, too, and acknowledges nothing: so many messages can wait for their handlers at once.
   client.handleMessage = (_, done) => {
     const working = handled
     handled = undefined
     if (working === undefined) return done()
+    done(new Error('acknowledged later'))
     working.then(
-      () => done(),
+      () => {
+        if (!over.signal.aborted) done()
+      },
       (error: unknown) => finish(new ConnectionError('unhandled', `a message was not taken: ${messageOf(error)}`)),
     )
   }
@@ -216,9 +227,9 @@ async function open(
       const properties = protocol === 5 ? { properties: propertiesOf(fitting) } : {}
       await request((done) => client.publish(topic, payload, { qos, retain, ...properties }, done))
     },
-    async subscribe(filter, qos = 2, retainAsPublished = true) {
+    async subscribe(filter, qos = 2, want = 'published') {
       const granted = await request<{ readonly qos: number }[]>((done) =>
-        client.subscribe(filter, { qos, rap: retainAsPublished, rh: 0 }, done),
+        client.subscribe(filter, { qos, rap: want === 'published', rh: want === 'news' ? 2 : 0 }, done),
       )
       return granted?.[0]?.qos ?? qos
     },

@@ -14,6 +14,10 @@ import { printable } from './printable.ts'
 export interface ToolFilter {
   readonly filter: string
   readonly qos: 0 | 1 | 2
+  /** Only what is published from now on. */
+  readonly only?: 'news'
+  /** Without this one the tool is of no use. Default: any one will do. */
+  readonly needed?: true
 }
 
 export interface ToolOptions {
@@ -35,6 +39,8 @@ export interface ToolOptions {
   readonly words?: (text: string) => string
   /** A session that outlives the connection by so long, ms; its id is the client's. Default: none. */
   readonly session?: { readonly clientId: string; readonly ms: number }
+  /** What the broker says when the connection breaks. Default: nothing. */
+  readonly will?: Message
   /** A broker that is away at the start is waited for, too. Default: that is an error. */
   readonly patient?: boolean
   readonly clock: Clock
@@ -88,10 +94,10 @@ export async function connectTool(options: ToolOptions, signal: AbortSignal): Pr
   let told: string | undefined
 
   const open = async (): Promise<Either> => {
-    const { password, onMessage, root, session } = options
+    const { password, onMessage, root, session, will } = options
     const either = await connectEither(
       {
-        ...{ config, password, will: undefined, takes: TAKES, clock, root, longestPayload: LONGEST_PAYLOAD },
+        ...{ config, password, will, takes: TAKES, clock, root, longestPayload: LONGEST_PAYLOAD },
         onMessage: (message) => (until.aborted ? undefined : onMessage(message)),
         sessionMs: session?.ms,
       },
@@ -110,16 +116,18 @@ export async function connectTool(options: ToolOptions, signal: AbortSignal): Pr
   const subscribe = async ({ connection }: Either): Promise<void> => {
     const { filters } = options
     const refusals = await Promise.all(
-      filters.map(({ filter, qos }) =>
-        connection.subscribe(filter, qos, false).then(
+      filters.map(({ filter, qos, only, needed }) =>
+        connection.subscribe(filter, qos, only ?? 'kept').then(
           () => undefined,
-          (error: unknown) => ({ filter, error: failure(error) }),
+          (error: unknown) => ({ filter, needed, error: failure(error) }),
         ),
       ),
     )
     const refused = refusals.filter((one) => one !== undefined)
     const [first] = refused
     if (first === undefined) return
+    const missed = refused.find(({ needed }) => needed)
+    if (missed !== undefined) throw missed.error
     // Where the connection broke, no other filter was granted either.
     if (!first.error.refused || refused.length === filters.length) throw first.error
     if (known === undefined)
@@ -175,9 +183,10 @@ export async function connectTool(options: ToolOptions, signal: AbortSignal): Pr
   try {
     accept(await open())
   } catch (error) {
-    if (options.patient !== true || calledOff(error, until)) throw error
+    const reason = failure(error)
+    if (options.patient !== true || calledOff(error, until) || reason.refused) throw error
     failures = 1
-    away(failure(error))
+    away(reason)
   }
   const ended = keepUp(failures)
 

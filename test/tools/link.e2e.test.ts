@@ -143,6 +143,45 @@ describeWith(['mosquitto'], 'the connection of a tool', () => {
     await expect.poll(() => taken).toEqual(['precious'])
   })
 
+  it('several messages wait for their handlers at once, and each is acknowledged when its own is done', async () => {
+    const { url } = await start()
+    const session = { clientId: 'logger-3', ms: 3_600_000 }
+    const sender = await open(url, { filters: [{ filter: 'none', qos: 1 }] })
+    const taken: string[] = []
+    const release: (() => void)[] = []
+    const { link } = await open(url, {
+      session,
+      onMessage: ({ payload }) => {
+        taken.push(Buffer.from(payload).toString())
+        return new Promise((resolve) => release.push(resolve))
+      },
+    })
+    for (const payload of ['1', '2', '3', '4', '5']) await sender.link.publish(message(payload))
+    await expect.poll(() => taken).toEqual(['1', '2', '3', '4', '5'])
+    for (const done of release.slice(0, 2)) done()
+    await link.publish(message('6')) // after the two acknowledgements, on the same connection
+    await link.end()
+    taken.length = 0
+    await open(url, {
+      session,
+      onMessage: ({ payload }) => void taken.push(Buffer.from(payload).toString()),
+    })
+    await expect.poll(() => taken).toEqual(['3', '4', '5', '6'])
+  })
+
+  it('hears only news where only news is wanted', async () => {
+    const { url } = await start()
+    const { link } = await open(url)
+    await link.publish({ ...message('old', 'b/1'), retain: true })
+    const { heard, until } = await open(url, {
+      random: () => 0.2,
+      filters: [{ filter: 'b/#', qos: 1, only: 'news' }],
+    })
+    await link.publish({ ...message('new', 'b/1'), retain: true })
+    await until(() => heard.length > 0)
+    expect(heard.map(({ payload, retained }) => [Buffer.from(payload).toString(), retained])).toEqual([['new', false]])
+  })
+
   it('ends with the signal, and says nothing', async () => {
     const { url } = await start()
     const { link, lines } = await open(url)
