@@ -15,6 +15,8 @@ import type { PurgeFlags } from './purge.ts'
 import type { ReadFlags } from './read.ts'
 import type { RunFlags } from './run.ts'
 import type { ScanFlags } from './scan.ts'
+import type { SimulateFlags } from './simulate.ts'
+import { addSimulateOptions } from './simulate-flags.ts'
 import type { WatchFlags } from './watch.ts'
 
 const PLAN_HELP = `
@@ -215,6 +217,13 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .action(async (flags: FleetFlags) => {
       const { fleet } = await import('./fleet.ts')
       code = await fleet(flags)
+    })
+
+  addSimulateOptions(addBrokerOptions(program.command('simulate')))
+    .description('run many virtual nodes, to try dashboards and brokers with')
+    .action(async (flags: SimulateFlags) => {
+      const { simulate } = await import('./simulate.ts')
+      code = await simulate(flags)
     })
 
   program
