@@ -391,6 +391,16 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
   }
 }
 
+/** Whether a logger of a group is there (`sensor-node log --share`); also its will. Not of a node. */
+export function loggerStatus(group: string, id: string, status: 'online' | 'offline'): Message {
+  return { topic: `loggers/${group}/${id}`, payload: status, qos: 1, retain: true }
+}
+
+/** Where all loggers of a group say so. */
+export function loggerFilter(group: string): string {
+  return `loggers/${group}/+`
+}
+
 function timeOf(at: number, unsynchronised: boolean) {
   return { timestamp: new Date(at).toISOString(), ...(unsynchronised ? { clock: 'unsynchronised' } : {}) }
 }

@@ -8,6 +8,8 @@ import { EXIT } from './exit-code.ts'
 import type { FleetFlags } from './fleet.ts'
 import type { GpioFlags } from './gpio.ts'
 import type { InitFlags } from './init.ts'
+import type { LogFlags } from './log.ts'
+import { addLogOptions } from './log-flags.ts'
 import { packageVersion } from './package.ts'
 import type { PlanFlags } from './plan.ts'
 import { printProblems } from './problems.ts'
@@ -217,6 +219,13 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .action(async (flags: FleetFlags) => {
       const { fleet } = await import('./fleet.ts')
       code = await fleet(flags)
+    })
+
+  addLogOptions(addBrokerOptions(program.command('log')))
+    .description('append every reading to a file, and acknowledge it when it is on disk')
+    .action(async (flags: LogFlags) => {
+      const { log } = await import('./log.ts')
+      code = await log(flags)
     })
 
   addSimulateOptions(addBrokerOptions(program.command('simulate')))
