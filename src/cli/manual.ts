@@ -58,6 +58,7 @@ function roff(text: string): string {
       if (character === '-') return '\\-'
       if (character === '"') return '\\(dq'
       if (character === "'") return '\\(aq'
+      if (character === '…') return '...' // an ASCII terminal has no sign for it
       const code = character.codePointAt(0) ?? 0
       return code < 127 ? character : `\\[u${code.toString(16).toUpperCase().padStart(4, '0')}]`
     })
