@@ -20,7 +20,18 @@ const BEGIN = 'begin with a line "sensors:" or "gpio:", as the shipped config.ya
 
 /** Reads one YAML document whose top is a section. */
 export function readDocument(text: string): ReadDocument {
-  if (nestsTooDeeply(text)) return failure('is nested too deeply', 'look for brackets that are not closed')
+  const tooDeep = failure('is nested too deeply', 'look for brackets that are not closed')
+  if (nestsTooDeeply(text)) return tooDeep
+  try {
+    return read(text)
+  } catch (error) {
+    // The parser calls itself for each level, and there are more ways to nest than can be told from the text.
+    if (error instanceof RangeError) return tooDeep
+    throw error
+  }
+}
+
+function read(text: string): ReadDocument {
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,

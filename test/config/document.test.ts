@@ -88,6 +88,7 @@ describe('what is no configuration at all', () => {
     ['- '.repeat(20_000)],
     [`a: ${'{b: '.repeat(5000)}`],
     [`a:\n${' '.repeat(9000)}b: 1`],
+    [`${'a: '.repeat(20_000)}}`],
   ])('is refused, not parsed, where it nests so deeply that the parser could end the process', (text) =>
     expect(problemsOf(text)).toMatchObject([expect.stringContaining('1:1 : is nested too deeply')]),
   )
