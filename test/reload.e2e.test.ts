@@ -97,10 +97,10 @@ describeWith(['mosquitto'], 'SIGHUP', () => {
     expect(await moves(24)).not.toEqual([])
     for (const id of ['steady', 'other']) expect(numbers(id)).toEqual(numbers(id).map((_, index) => index))
     expect(observer.seen.filter(on('devices/rpi001/status')).map(({ payload }) => payload)).toEqual(['online'])
-    const told = await notes()
+    expect(await agent.end('SIGTERM')).toBe(0)
+    const told = await notes() // now, as each is written by a process of its own
     expect(told.filter((line) => /RELOADING=1 MONOTONIC_USEC=\d+$/.test(line)).length).toBe(10)
     expect(told.filter((line) => line.startsWith('--ready')).length).toBeGreaterThanOrEqual(10)
-    expect(await agent.end('SIGTERM')).toBe(0)
   })
 
   it('of a wrong file changes nothing; the log, the status line and health say why, until a good one comes', async () => {
