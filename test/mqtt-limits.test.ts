@@ -218,7 +218,7 @@ describe('a broker that hangs up instead of saying so', () => {
 
 describe('what a broker sends', () => {
   it.each([4, 5] as const)('costs no memory, however long a command is (version %i)', async (protocol) => {
-    const megabytes = protocol === 5 ? 1 : 100 // what is larger, MQTT 5 has told the broker to keep
+    const megabytes = protocol === 5 ? 1 : 250 // what is larger, MQTT 5 has told the broker to keep
     const sender = await longSender(megabytes)
     const agent = link(sender.url, { protocol })
     await agent.connected()
@@ -228,7 +228,8 @@ describe('what a broker sends', () => {
     await agent.logged(() => agent.received.length >= 2)
     expect(agent.received.map(({ payload }) => payload.length)).toEqual([4096, 2])
     expect(agent.received[1]?.payload).toBe('on')
-    expect(process.memoryUsage.rss() - before).toBeLessThan(50e6)
+    // What has gone by is not given back at once; far less than there was.
+    expect(process.memoryUsage.rss() - before).toBeLessThan(125e6)
     expect(agent.mqtt.connected).toBe(true)
   })
 })
