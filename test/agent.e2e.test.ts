@@ -1,12 +1,12 @@
 /** The built command against a real Mosquitto, driven by the very lines of the README. */
 import { execFile } from 'node:child_process'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type AgentProcess, startAgent } from './fakes/agent-process.ts'
-import { type Mosquitto, startMosquitto } from './fakes/mosquitto.ts'
+import { brokerBench } from './fakes/broker-bench.ts'
+import type { Mosquitto } from './fakes/mosquitto.ts'
 import { type Observer, observe, on } from './fakes/observer.ts'
 import { describeWith, findTool } from './fakes/tools.ts'
 
@@ -33,12 +33,7 @@ let folder: string
 
 describeWith(['mosquitto', 'mosquitto_pub', 'mosquitto_sub'], 'the built agent and a real Mosquitto', () => {
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'sensor-node-e2e-'))
-    cleanups.push(() => rm(folder, { recursive: true, force: true }))
-    mosquitto = await startMosquitto()
-    cleanups.push(() => mosquitto.stop())
-    observer = await observe(mosquitto.url)
-    cleanups.push(() => observer.end())
+    ;({ folder, mosquitto, observer } = await brokerBench(cleanups, 'e2e'))
   })
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup()

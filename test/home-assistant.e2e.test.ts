@@ -1,10 +1,11 @@
 /** The built agent, a real Mosquitto, and what is left there through restarts, renames, removals and `purge`. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir, userInfo } from 'node:os'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type AgentProcess, runToEnd, startAgent } from './fakes/agent-process.ts'
-import { freePort, type Mosquitto, startMosquitto } from './fakes/mosquitto.ts'
+import { brokerBench } from './fakes/broker-bench.ts'
+import { freePort, type Mosquitto } from './fakes/mosquitto.ts'
 import { type Observer, observe, on, type Seen } from './fakes/observer.ts'
 import { describeWith } from './fakes/tools.ts'
 import { accepted, type Discovery } from './home-assistant/rules.ts'
@@ -31,12 +32,7 @@ let folder: string
 
 describeWith(['mosquitto'], 'the built agent, a real Mosquitto and what stays there', () => {
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'sensor-node-ha-'))
-    cleanups.push(() => rm(folder, { recursive: true, force: true }))
-    mosquitto = await startMosquitto()
-    cleanups.push(() => mosquitto.stop())
-    observer = await observe(mosquitto.url)
-    cleanups.push(() => observer.end())
+    ;({ folder, mosquitto, observer } = await brokerBench(cleanups, 'ha'))
   })
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup()

@@ -1,12 +1,12 @@
 /** The built agent, killed while its outputs owe something; what the wires did is read from the board's own history. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type AgentProcess, startAgent } from './fakes/agent-process.ts'
-import { type Mosquitto, startMosquitto } from './fakes/mosquitto.ts'
-import { type Observer, observe, on } from './fakes/observer.ts'
+import { brokerBench } from './fakes/broker-bench.ts'
+import type { Mosquitto } from './fakes/mosquitto.ts'
+import { type Observer, on } from './fakes/observer.ts'
 import { describeWith } from './fakes/tools.ts'
 
 const CONFIG = (url: string): string => `
@@ -36,12 +36,7 @@ let agent: AgentProcess
 
 describeWith(['mosquitto'], 'the built agent, killed again and again', () => {
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'sensor-node-kill-'))
-    cleanups.push(() => rm(folder, { recursive: true, force: true }))
-    mosquitto = await startMosquitto()
-    cleanups.push(() => mosquitto.stop())
-    observer = await observe(mosquitto.url)
-    cleanups.push(() => observer.end())
+    ;({ folder, mosquitto, observer } = await brokerBench(cleanups, 'kill'))
     await writeFile(join(folder, 'config.yaml'), CONFIG(mosquitto.url))
     agent = start()
     cleanups.push(() => agent.end('SIGKILL'))

@@ -1,10 +1,10 @@
 /** The built command, its configuration changed under it, and told so by SIGHUP; systemd is a command that takes notes. */
-import { chmod, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, readFile, rename, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type AgentProcess, startAgent } from './fakes/agent-process.ts'
-import { type Mosquitto, startMosquitto } from './fakes/mosquitto.ts'
+import { brokerBench } from './fakes/broker-bench.ts'
+import type { Mosquitto } from './fakes/mosquitto.ts'
 import { type Observer, observe, on, type Seen } from './fakes/observer.ts'
 import { describeWith } from './fakes/tools.ts'
 
@@ -44,12 +44,7 @@ const moves = async (line: number): Promise<string[]> =>
 
 describeWith(['mosquitto'], 'SIGHUP', () => {
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'sensor-node-reload-'))
-    cleanups.push(() => rm(folder, { recursive: true, force: true }))
-    mosquitto = await startMosquitto()
-    cleanups.push(() => mosquitto.stop())
-    observer = await observe(mosquitto.url)
-    cleanups.push(() => observer.end())
+    ;({ folder, mosquitto, observer } = await brokerBench(cleanups, 'reload'))
     file = join(folder, 'config.yaml')
     await writeFile(join(folder, 'systemd-notify'), NOTIFY)
     await chmod(join(folder, 'systemd-notify'), 0o755)

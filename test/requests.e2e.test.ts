@@ -1,10 +1,10 @@
 /** Requests to the built agent through a real Mosquitto, by both versions of MQTT. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import mqtt from 'mqtt'
 import { afterEach, expect, it } from 'vitest'
 import { type AgentProcess, startAgent } from './fakes/agent-process.ts'
+import { brokerBench } from './fakes/broker-bench.ts'
 import { type Mosquitto, startMosquitto } from './fakes/mosquitto.ts'
 import { type Observer, observe, on, type Seen } from './fakes/observer.ts'
 import { describeWith } from './fakes/tools.ts'
@@ -32,12 +32,7 @@ interface Bench {
 
 /** `more`: what is in the configuration, of `remote` and `protocol`. */
 async function start(more: string): Promise<Bench> {
-  const folder = await mkdtemp(join(tmpdir(), 'sensor-node-requests-'))
-  cleanups.push(() => rm(folder, { recursive: true, force: true }))
-  const mosquitto = await startMosquitto()
-  cleanups.push(() => mosquitto.stop())
-  const observer = await observe(mosquitto.url)
-  cleanups.push(() => observer.end())
+  const { folder, mosquitto, observer } = await brokerBench(cleanups, 'requests')
   const file = join(folder, 'config.yaml')
   await writeFile(file, CONFIG(mosquitto.url, more))
   await writeFile(join(folder, 'password'), 'hunter2')

@@ -1,12 +1,11 @@
 /** What strangers send to a running agent stays text, and stays small. */
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { type AgentProcess, startAgent } from './fakes/agent-process.ts'
-import { startMosquitto } from './fakes/mosquitto.ts'
-import { type Observer, observe, on } from './fakes/observer.ts'
+import { brokerBench } from './fakes/broker-bench.ts'
+import { type Observer, on } from './fakes/observer.ts'
 import { describeWith } from './fakes/tools.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
@@ -19,12 +18,7 @@ interface Bench {
 }
 
 async function start(mqtt = ''): Promise<Bench> {
-  const folder = await mkdtemp(join(tmpdir(), 'sensor-node-untrusted-'))
-  cleanups.push(() => rm(folder, { recursive: true, force: true }))
-  const mosquitto = await startMosquitto()
-  cleanups.push(() => mosquitto.stop())
-  const observer = await observe(mosquitto.url)
-  cleanups.push(() => observer.end())
+  const { folder, mosquitto, observer } = await brokerBench(cleanups, 'untrusted')
   const file = join(folder, 'config.yaml')
   await writeFile(
     file,
