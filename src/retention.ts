@@ -30,8 +30,6 @@ export interface RetentionOptions {
   readonly log: Logger
 }
 
-export type Retention = ReturnType<typeof createRetention>
-
 export function createRetention(options: RetentionOptions) {
   const { manifest, telemetry, publish, keepOnly, log } = options
   const announcing = createAnnouncing(options)

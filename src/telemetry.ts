@@ -1,6 +1,7 @@
 /**
  * The MQTT contract, in one place: every topic and every payload. Pure. What the agent publishes is a `Message`
- * made here, and what it subscribes to is named here.
+ * made here, and what it subscribes to is named here. Longer than most files here: whoever wants to know what this node
+ * says has one place to read.
  */
 import type { TopicsConfig } from './config/schema.ts'
 import type { Level } from './gpio/gpio.ts'

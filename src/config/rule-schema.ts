@@ -218,4 +218,3 @@ export type PinWhen = Extract<When, { kind: 'pin' }>
 export type OfflineWhen = Extract<When, { kind: 'offline' }>
 export type RuleAction = RuleConfig['then'][number]
 export type SetAction = z.output<typeof set>
-export type PublishAction = z.output<typeof publish>

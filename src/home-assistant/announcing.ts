@@ -33,8 +33,6 @@ export interface Told {
 /** When Home Assistant starts, all nodes are asked at once; it recommends "some random delay" (integrations/mqtt). */
 const ANSWER_WITHIN_MS = 5000
 
-export type Announcing = ReturnType<typeof createAnnouncing>
-
 export function createAnnouncing({ about, manifest, publish, clock, random, log }: AnnouncingOptions) {
   let told: Told | undefined
   /** What was published last, and what it says is gone. */
