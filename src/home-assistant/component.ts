@@ -43,15 +43,22 @@ export function slugOf(...parts: readonly string[]): string {
 }
 
 /**
- * An entity's name. Home Assistant puts the device's name before it, so that it must not begin with that one; where it
- * is the same, `otherwise` stands for it.
+ * An entity's name. Home Assistant puts the device's name before it, so that it must not begin with that one, word by
+ * word; where nothing else is left, `otherwise` stands for it.
  */
 export function entityName(name: string, { device }: Pick<Naming, 'device'>, otherwise: string): string {
-  if (!name.toLowerCase().startsWith(device.toLowerCase())) return name
-  const rest = name.slice(device.length)
-  if (/^[\p{L}\p{N}]/u.test(rest)) return name // it only begins like it: Attica is not of the Attic
-  const bare = rest.replace(/^[^\p{L}\p{N}]+/u, '')
-  return capitalised(bare === '' ? otherwise : bare)
+  const first = wordsOf(device)
+  const words = wordsOf(name)
+  const repeated = (at: number): boolean => first.every(({ text }, index) => words[at + index]?.text === text)
+  let own = 0
+  while (first.length > 0 && repeated(own)) own += first.length
+  if (own === 0) return name
+  const next = words[own]
+  return capitalised(next === undefined ? otherwise : name.slice(next.at))
+}
+
+function wordsOf(name: string): readonly { text: string; at: number }[] {
+  return [...name.matchAll(/[\p{L}\p{N}]+/gu)].map(({ 0: word, index }) => ({ text: word.toLowerCase(), at: index }))
 }
 
 export function capitalised(text: string): string {

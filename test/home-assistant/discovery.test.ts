@@ -198,6 +198,8 @@ describe('the name of an entity', () => {
     ['Attic', 'attic lamp', 'Lamp'],
     ['Attic', 'Attic', 'GPIO17'],
     ['Attic', 'Attica', 'Attica'],
+    ['Attic', 'attic-attic lamp', 'Lamp'],
+    ['living-room', 'living_room lamp', 'Lamp'],
     ['Küche', 'Küche: Licht', 'Licht'],
     ['Attic', 'iPhone charger', 'iPhone charger'],
   ])('on the device %s, %s is %s', (device, name, shown) => expect(nameOf(pin(device, name), 'output.17')).toBe(shown))
