@@ -6,7 +6,7 @@
 export interface QuantityInfo {
   /** As people and Home Assistant write it; empty for a bare number. */
   readonly unit: string
-  /** What it is, for the README. */
+  /** What it is, for the documents. */
   readonly meaning: string
   /** What people call it, where that is not the quantity's own name with blanks. */
   readonly label?: string

@@ -1,4 +1,4 @@
-/** The built command against a real Mosquitto, driven by the very lines of the README. */
+/** The built command against a real Mosquitto. The very lines of the documents are run by `docs/shell.e2e.test.ts`. */
 import { execFile } from 'node:child_process'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -108,47 +108,6 @@ describeWith(['mosquitto', 'mosquitto_pub', 'mosquitto_sub'], 'the built agent a
     // One of `sensors/#` that takes the last level as the metric where it knows that name.
     const known = observer.seen.filter(({ topic }) => /^sensors\/.*\/(temperature|humidity|pressure)$/.test(topic))
     expect(known.every(({ payload }) => payload !== '' && Number.isFinite(Number(payload)))).toBe(true)
-  })
-
-  it('obeys every mosquitto_pub line of the README, and answers every mosquitto_sub line', async () => {
-    await start()
-    await online()
-    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-    const lines = readme.split('\n').filter((line) => /^mosquitto_(pub|sub) (?!.*-t '?devices\/\S+\/re)/.test(line))
-    const here = (line: string): string => line.replace(/-h \S+/, `-h 127.0.0.1 -p ${mosquitto.port}`)
-    const state = on('gpio/17/state')
-    // What each line leaves the pin at, begun with it off.
-    const expected = ['1', '1', '0', '1', '1']
-    const commands = lines.filter((line) => line.startsWith('mosquitto_pub'))
-    expect(commands).toHaveLength(expected.length)
-    for (const [index, line] of commands.entries()) {
-      const answer = observer.until(state)
-      await run('bash', ['-c', here(line)])
-      expect({ line, state: (await answer).payload }).toEqual({ line, state: expected[index] })
-    }
-    const subscribers = lines.filter((line) => line.startsWith('mosquitto_sub'))
-    expect(subscribers.length).toBeGreaterThanOrEqual(2)
-    for (const line of subscribers) {
-      const once = line.includes(' -C ') ? line : `${line} -C 3`
-      const { stdout } = await run('bash', ['-c', here(once)], { timeout: 10_000 })
-      expect(stdout).not.toBe('')
-    }
-  })
-
-  it('answers every request of the README', async () => {
-    await start(`${CONFIG(mosquitto.url).replace('id: trial', 'id: attic')}remote: true\n`)
-    await online()
-    await observer.until(on('sensors/rpi001/attic/status', 'online'), { past: true })
-    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-    const lines = readme.split('\n').filter((line) => /^mosquitto_(pub|rr) .*devices\/rpi001\/request/.test(line))
-    expect(lines).toHaveLength(4)
-    for (const line of lines) {
-      const answer = observer.until(({ topic }) => topic.startsWith('devices/rpi001/response'))
-      const { stdout } = await run('bash', ['-c', line.replace(/-h \S+/, `-h 127.0.0.1 -p ${mosquitto.port}`)])
-      const { payload } = await answer
-      expect({ line, ...JSON.parse(payload) }).toMatchObject({ line, status: 'ok', node: 'rpi001' })
-      expect(stdout.trim()).toBe(line.startsWith('mosquitto_rr') ? payload : '')
-    }
   })
 
   it('drives a pin by words in any case, by toggle, by JSON and for a while', async () => {

@@ -48,14 +48,14 @@ describeWith(['systemd-analyze'], 'the unit', () => {
     expect(Number(exposure)).toBeLessThanOrEqual(MOST_EXPOSED)
   })
 
-  it('leaves nothing open that the README does not give a reason for', async () => {
+  it('leaves nothing open that docs/security.md does not give a reason for', async () => {
     const settings: { set: boolean; json_field: string; exposure: string | null }[] = JSON.parse(
       await security('--json=short'),
     )
     const open = settings.filter(({ set, exposure }) => !set && Number(exposure) > 0)
     expect(open.length).toBeGreaterThan(5)
-    const readme = await readFile(path('README.md'), 'utf8')
-    const rows = readme.slice(readme.indexOf('| left open |'), readme.indexOf('\n\n', readme.indexOf('| left open |')))
+    const page = await readFile(path('docs/security.md'), 'utf8')
+    const rows = page.slice(page.indexOf('| left open |'), page.indexOf('\n\n', page.indexOf('| left open |')))
     for (const { json_field: field } of open) {
       // As RestrictAddressFamilies_AF_INET_INET6, RootDirectoryOrRootImage.
       const [setting = '', family] = field.replace('OrRootImage', '').split(/_(AF_[A-Z]+)/)

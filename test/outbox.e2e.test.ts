@@ -17,7 +17,7 @@ sensors:
   - { id: b, type: simulated, interval: 70ms, metrics: { count: { shape: counter } } }
 `
 
-/** What the README promises at a kill, ms. */
+/** What docs/operations.md promises at a kill, ms. */
 const WORST_LOSS_MS = 2000
 
 interface Row {

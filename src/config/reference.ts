@@ -1,8 +1,9 @@
 /**
- * The README's tables of the configuration and of the requests, made from the schemas: no key and no default is written
- * twice. Run by `npm run docs`; a test holds the README to it.
+ * The tables of the configuration and of the requests in docs/, made from the schemas: no key and no default is written
+ * twice. Run by `npm run docs`; a test holds the documents to it.
  */
 import { z } from 'zod'
+import { QUANTITIES } from '../reading.ts'
 import { actions } from '../requests/index.ts'
 import { sensorTypes } from '../sensors/index.ts'
 import { configSchema } from './schema.ts'
@@ -20,6 +21,9 @@ interface Node {
   readonly anyOf?: readonly Node[] | undefined
   readonly oneOf?: readonly Node[] | undefined
   readonly required?: readonly string[] | undefined
+  readonly pattern?: string | undefined
+  readonly minimum?: number | undefined
+  readonly maximum?: number | undefined
   /** Described already, at this path: not to be told twice. */
   readonly like?: string | undefined
 }
@@ -39,20 +43,31 @@ export function configReference(): string {
   )[0]
 
   const parts = [
-    table(Object.entries(sections).flatMap(([key, node]) => rows(key, node))),
-    '### Every sensor',
+    ...Object.entries(sections).flatMap(([key, node]) => [`## ${key}`, table(rows(key, node))]),
+    '## sensors',
+    'A list. What every sensor has:',
     table([
-      ['`type`', `one of ${variants.map((variant) => `\`${own(variant)}\``).join(', ')}`, 'required'],
+      ['`type`', variants.map((variant) => `\`${own(variant)}\``).join(', '), 'What it is: see below.', 'required'],
       ...shared
         .filter((key) => !['type', 'metrics', 'interval', 'timeout'].includes(key))
         .flatMap((key) => rows(key, first?.properties?.[key] ?? {})),
-      ['`interval`', 'Time from one read to the next; the shortest is in the table below.', 'by type'],
-      ['`timeout`', 'Deadline of one read.', `the longer of the interval and \`2s\`${ownTimeouts()}`],
+      ['`interval`', 'duration', 'Time from one read to the next; the shortest is told below.', 'by type'],
+      ['`timeout`', 'duration', 'Deadline of one read.', `the longer of the interval and \`2s\`${ownTimeouts()}`],
       ...Object.entries(filters?.properties ?? {}).flatMap(([key, node]) => rows(`metrics.<quantity>.${key}`, node)),
     ]),
     'The filters work in this order: `min` and `max` on the raw value, `median`, `scale`, `offset`, `digits`, `change` with `heartbeat`.',
-    '### Sensor types',
+    'Limits, `offset`, `change` and what is published are in the unit of the [quantity](#quantities).',
     ...variants.flatMap((variant) => sensorSection(own(variant), variant, shared)),
+    '## Quantities',
+    table(
+      Object.entries(QUANTITIES).map(([name, { meaning, unit, min, max }]) => [
+        `\`${name}\``,
+        `${meaning[0]?.toUpperCase()}${meaning.slice(1)}`,
+        unit === '' ? 'none' : unit,
+        max > 1e9 ? `from ${min}` : `${min} to ${max}`,
+      ]),
+      ['quantity', 'what it is', 'unit', 'never beyond'],
+    ),
   ]
   return parts.join('\n\n')
 }
@@ -88,35 +103,70 @@ function sensorSection(name: string, variant: Node, shared: readonly string[]): 
           .map((q) => `\`${q}\``)
           .join(', ')}.`
       : ''
-  const heading = `**\`${name}\`**: ${type.summary}.${measures} ${variant.properties?.interval?.description ?? ''} Default: \`${interval}\`.`
+  const about = `${type.summary}.${measures} ${variant.properties?.interval?.description ?? ''} Default: \`${interval}\`.`
   const options = Object.entries(variant.properties ?? {})
     .filter(([key]) => !shared.includes(key) || Object.hasOwn(type.options.shape, key))
     .flatMap(([key, node]) => rows(key, node, variant.required?.includes(key)))
   const extra = Object.keys(type.metric?.shape ?? {})
   const metric = Object.values(variant.properties?.metrics?.properties ?? {})[0]
   const metrics = extra.flatMap((key) => rows(`metrics.<quantity>.${key}`, metric?.properties?.[key] ?? {}))
-  return options.length + metrics.length === 0 ? [heading] : [heading, table([...options, ...metrics])]
+  const text = [`### ${name}`, about]
+  return options.length + metrics.length === 0 ? text : [...text, table([...options, ...metrics])]
 }
 
 function rows(path: string, node: Node, required = false): string[][] {
-  if (node.like !== undefined) return [[`\`${path}\``, `${node.description ?? ''} As \`${node.like}\`.`.trim(), '']]
+  if (node.like !== undefined) {
+    return [[`\`${path}\``, '', `${node.description ?? ''} As \`${node.like}\`.`.trim(), '']]
+  }
   const inner = node.properties ?? node.items?.properties
   if (inner !== undefined) {
     const below = node.items === undefined ? `${path}.` : `${path}[].`
     const needed = node.required ?? node.items?.required ?? []
     // A section that a word can stand for, which is its default.
     const own =
-      typeof node.default === 'boolean' ? [[`\`${path}\``, node.description ?? '', `\`${node.default}\``]] : []
+      typeof node.default === 'boolean'
+        ? [[`\`${path}\``, '`true`, `false` or a section', node.description ?? '', `\`${node.default}\``]]
+        : []
     return [...own, ...Object.entries(inner).flatMap(([key, child]) => rows(below + key, child, needed.includes(key)))]
   }
   // An address is written as its datasheet does.
   const hex = typeof node.default === 'number' && node.description?.includes('0x') === true
   const value = hex ? `0x${Number(node.default).toString(16)}` : String(node.default)
   const fallback = node.default === undefined ? (required ? 'required' : '') : `\`${value}\``
-  return [[`\`${path}\``, node.description ?? '', fallback]]
+  return [[`\`${path}\``, kindOf(node), node.description ?? '', fallback]]
 }
 
-function table(lines: readonly (readonly string[])[], head = ['key', 'meaning', 'default']): string {
+/** Words that fit into a cell; more are told in the meaning. */
+const MOST_WORDS = 6
+
+/** What may stand there, for a person. */
+function kindOf(node: Node): string {
+  const { type, pattern, minimum, maximum } = node
+  const words = wordsOf(node)
+  if (words.length > MOST_WORDS) return 'a word'
+  if (words.length > 0) return words.map((word) => `\`${word}\``).join(', ')
+  if (node.anyOf !== undefined) return [...new Set(node.anyOf.map(kindOf))].join(' or ')
+  if (pattern?.includes('ms|s|m|h|d')) return 'duration'
+  if (pattern?.includes('kB|KB|MB')) return 'size'
+  if (type === 'boolean') return '`true` or `false`'
+  if (type === 'array') return 'list'
+  if (type !== 'number' && type !== 'integer') return 'text'
+  const whole = type === 'integer' ? 'whole number' : 'number'
+  // A limit that only keeps numbers exact tells nobody anything.
+  const [low, high] = [minimum, maximum].map((one) => (Math.abs(one ?? Number.MAX_VALUE) < 1e9 ? one : undefined))
+  if (low !== undefined && high !== undefined) return `${whole}, ${low} to ${high}`
+  return low === undefined ? whole : `${whole} from ${low}`
+}
+
+/** All that may stand there, where it is words. `true` and `false`, which also do for a level, are left out beside them. */
+function wordsOf(node: Node): string[] {
+  if (node.const !== undefined) return [String(node.const)]
+  if (node.enum !== undefined) return node.enum.map(String)
+  const rest = node.anyOf?.filter(({ type }) => type !== 'boolean').map(wordsOf) ?? []
+  return rest.every(({ length }) => length > 0) ? rest.flat() : []
+}
+
+function table(lines: readonly (readonly string[])[], head = ['key', 'type', 'meaning', 'default']): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
   return [
     `| ${head.join(' | ')} |`,

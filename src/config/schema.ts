@@ -1,5 +1,5 @@
 /**
- * The configuration, defined once: types, defaults, error texts, JSON Schema and the README's reference are made
+ * The configuration, defined once: types, defaults, error texts, JSON Schema and the reference in docs/ are made
  * from this. Keys are as in the file, durations are milliseconds in the program.
  */
 import { z } from 'zod'

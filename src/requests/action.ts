@@ -34,9 +34,9 @@ export interface RemoteNode {
 export type Answer = object & { readonly error?: string }
 
 export interface Action<A extends z.ZodObject = z.ZodObject> {
-  /** For the README: what it does. */
+  /** For the documents: what it does. */
   readonly summary: string
-  /** For the README: the keys of its answer. */
+  /** For the documents: the keys of its answer. */
   readonly answers: string
   /** The keys that it takes, described. Their messages name the key. */
   readonly args: A

@@ -14,7 +14,7 @@ import type { Sensor, SensorEnv } from './sensor.ts'
 
 const PIN_ERROR = 'must be the BCM number of a header pin, 0 to 27'
 
-/** For the README; `overlayOf` is the line for a pin. */
+/** For the documents; `overlayOf` is the line for a pin. */
 export const DHT_OVERLAY = 'dtoverlay=dht11,gpiopin=4'
 
 /** The options of both types. */

@@ -13,7 +13,7 @@ export type Driver = (typeof DRIVERS)[number]
 
 /**
  * @param overlay the line of config.txt that has the kernel read the chip
- * @param note a sentence for the README on what only one of the drivers can do
+ * @param note a sentence for the documents on what only one of the drivers can do
  */
 export function driverOption(overlay: string, note?: string) {
   return z

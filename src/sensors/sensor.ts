@@ -34,9 +34,9 @@ export interface SensorEnv {
 
 /** `O` is the schema of the type's own options; `M` that of what it adds to each quantity below `metrics`. */
 export interface SensorType<O extends z.ZodObject = z.ZodObject, M extends z.ZodObject = z.ZodObject> {
-  /** One line for the README and `--help`. */
+  /** One line for docs/configuration.md. */
   readonly summary: string
-  /** The type's own options, described: error text, JSON Schema and README rows are made from it. */
+  /** The type's own options, described: error text, JSON Schema and rows of docs/configuration.md are made from it. */
   readonly options: O
   readonly measures: Readonly<Partial<Record<Quantity, Span>>>
   readonly minIntervalMs: number

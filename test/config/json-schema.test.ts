@@ -62,14 +62,6 @@ describe('config.schema.json', () => {
   })
 })
 
-describe('every YAML block of the documents', () => {
-  const blocks = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].flatMap((file) =>
-    [...read(file).matchAll(/```ya?ml\n([\s\S]*?)```/g)].map(([, yaml]) => ({ file, yaml: yaml ?? '' })),
-  )
-
-  it.each(blocks)('is taken by the schema for editors, in $file', ({ yaml }) => expect(faults(yaml)).toEqual([]))
-})
-
 const LED = 'gpio: { outputs: [{ pin: 17 }] }'
 
 describe('what the loader takes, the schema for editors takes', () => {

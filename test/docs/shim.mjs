@@ -1,0 +1,87 @@
+/**
+ * Stands on the PATH of a document's lines in the place of sensor-node and Mosquitto's clients: the same program, at the
+ * broker of the test, and ended like by Ctrl-C where it would go on for ever.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** What is heard so soon after the last is heard together with it, ms. */
+const QUIET_MS = 300
+/** Long enough for what comes every second, ms. */
+const LONGEST_MS = 5000
+/** What a command that goes on is left to do after its first line, ms. */
+const SHOWING_MS = 1200
+/** As mosquitto_sub itself exits when its `-W` ends. */
+const HEARD_NOTHING = 27
+
+const { DOCS_BROKER_PORT: port, DOCS_MAIN: main, DOCS_WAITING: waiting, DOCS_REDIRECT: redirect } = process.env
+const [name, marker, ...args] = process.argv.slice(2)
+
+if (name === 'sensor-node') await sensorNode()
+else if (name === 'mosquitto_sub') await subscribe()
+else {
+  // Who was started to listen before is listening.
+  while (existsSync(waiting) && readdirSync(waiting).length > 0) await sleep(10)
+  const limit = name === 'mosquitto_rr' ? ['-W', '10'] : [] // else it waits for ever where nobody answers
+  run(name, [...limit, ...atBroker(args)], 'inherit').on('exit', (code) => process.exit(code ?? 1))
+}
+
+async function sensorNode() {
+  const [command] = args
+  const simulated = ['run', 'read'].includes(command) && !args.includes('--simulate') ? ['--simulate'] : []
+  const endless =
+    ['run', 'demo', 'watch', 'log', 'simulate'].includes(command) ||
+    args.some((arg) => arg === '-w' || arg === '--watch')
+  const elsewhere = command === 'demo' ? [] : ['--import', redirect] // that one has a broker of its own
+  const child = run(process.execPath, [...elsewhere, main, ...args, ...simulated], endless ? 'pipe' : 'inherit')
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)))
+  if (!endless) return
+  let end = setTimeout(() => child.kill('SIGINT'), LONGEST_MS)
+  child.stdout.once('data', () => {
+    clearTimeout(end)
+    end = setTimeout(() => child.kill('SIGINT'), SHOWING_MS)
+  })
+  child.stdout.pipe(process.stdout)
+}
+
+async function subscribe() {
+  const bounded = args.some((arg) => /^-[CW]/.test(arg))
+  // With -d it says when it listens; by lines, so that this is heard at once.
+  const child = run('stdbuf', ['-oL', name, '-d', ...atBroker(args)], 'pipe')
+  let heard = false
+  let quiet
+  const longest = setTimeout(() => child.kill('SIGTERM'), LONGEST_MS)
+  let rest = ''
+  child.stdout.on('data', (bytes) => {
+    const lines = (rest + bytes).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) {
+      if (line.startsWith('Subscribed (')) rmSync(marker, { force: true })
+      if (/^(Client \S* ?(sending|received) |Subscribed \()/.test(line)) continue
+      process.stdout.write(`${line}\n`)
+      heard = true
+    }
+    if (!heard || bounded) return
+    clearTimeout(quiet)
+    quiet = setTimeout(() => child.kill('SIGTERM'), QUIET_MS)
+  })
+  child.on('close', (code) => {
+    clearTimeout(longest)
+    rmSync(marker, { force: true })
+    process.exit(heard ? 0 : code || HEARD_NOTHING)
+  })
+}
+
+/** `stdout`: whether it goes on directly or through here. */
+function run(program, given, stdout) {
+  const PATH = process.env.PATH.split(':').slice(1).join(':') // without the folder that this stands in
+  return spawn(program, given, { stdio: ['inherit', stdout, 'inherit'], env: { ...process.env, PATH } })
+}
+
+/** The arguments without the way to another broker. */
+function atBroker(given) {
+  const others = ['-h', '--host', '-p', '--port', '--cafile', '--capath', '--cert', '--key']
+  const rest = given.filter((arg, index) => !others.includes(arg) && !others.includes(given[index - 1]))
+  return ['-h', '127.0.0.1', '-p', port, ...rest]
+}
