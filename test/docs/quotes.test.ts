@@ -7,7 +7,7 @@ const PAGE = 'docs/troubleshooting.md'
 /** Of what varies in a message, and stands as `…` in its quotation; characters. */
 const LONGEST_GAP = 160
 
-/** As a person sees the messages: literals over several lines as one, values as `…`. */
+/** As a person sees the messages: without comments, literals over several lines as one, values as `…`. */
 const sources = [
   ...readdirSync(pathOf('src'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
@@ -15,6 +15,7 @@ const sources = [
   'deploy/install.sh',
 ].map((file) =>
   textOf(file)
+    .replace(/^\s*(\/?\*|\/\/|#).*$|\s\/\/ .*$/gm, '')
     .replace(/['`] \+\s*['`]/g, '')
     .replace(/\$\{[^{}]*\}/g, '…')
     .replace(/\$\w+/g, (name) => (file.endsWith('.sh') ? '…' : name))

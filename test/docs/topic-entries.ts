@@ -65,7 +65,7 @@ const NODES: Readonly<Record<string, Entry>> = {
   },
   health: {
     about:
-      'How it is, every 60 s and on a change of state: reads, failures and the age of the last good read (s) per sensor, what counters and rules have come to, the queue and what had to be dropped by reason, reconnects, the last error, and `config_error` after a reload that was refused. `mqtt.delivered` says what that means at this broker: `acknowledged`, or `written to the socket` where it has no QoS 1.',
+      'How it is, every 60 s and on a change of state: reads, failures and the age of the last good read (s) per sensor, what counters and rules have come to, the queue and what had to be dropped by reason, reconnects, the last error, and `config_error` after a reload that was refused. `mqtt.delivered` says what that means at this broker: `acknowledged`, or `written to the socket` where it has no QoS 1; `mqtt.commands` and `mqtt.requests`, whether those are heard.',
     messages: [telemetry.health(golden('topics', 'devices/rpi001/health'))],
   },
 }
