@@ -43,9 +43,13 @@ export function configReference(): string {
   )[0]
 
   const parts = [
-    ...Object.entries(sections).flatMap(([key, node]) => [`## ${key}`, table(rows(key, node))]),
+    ...Object.entries(sections).flatMap(([key, node]) => [
+      `## ${key}`,
+      ...(typeof node.default === 'boolean' ? [] : [node.description ?? '']), // else its own row has it
+      table(rows(key, node)),
+    ]),
     '## sensors',
-    'A list. What every sensor has:',
+    `${sensors?.description ?? ''} A list; what every entry has:`,
     table([
       ['`type`', variants.map((variant) => `\`${own(variant)}\``).join(', '), 'What it is: see below.', 'required'],
       ...shared
@@ -122,10 +126,12 @@ function rows(path: string, node: Node, required = false): string[][] {
   if (inner !== undefined) {
     const below = node.items === undefined ? `${path}.` : `${path}[].`
     const needed = node.required ?? node.items?.required ?? []
-    // A section that a word can stand for, which is its default.
+    // A section that a word can stand for, which is its default. What a whole part is for, its heading tells.
+    const words = typeof node.default === 'boolean'
+    const kind = words ? '`true`, `false` or a section' : node.items === undefined ? 'section' : 'list'
     const own =
-      typeof node.default === 'boolean'
-        ? [[`\`${path}\``, '`true`, `false` or a section', node.description ?? '', `\`${node.default}\``]]
+      words || (path.includes('.') && node.description !== undefined)
+        ? [[`\`${path}\``, kind, node.description ?? '', words ? `\`${node.default}\`` : '']]
         : []
     return [...own, ...Object.entries(inner).flatMap(([key, child]) => rows(below + key, child, needed.includes(key)))]
   }

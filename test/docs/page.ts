@@ -14,6 +14,8 @@ import { type Block, pathOf, placeOf, textOf } from './documents.ts'
 
 /** The longest that one block may take, ms. */
 const BLOCK_MS = 40_000
+/** The longest that an agent may take to tell of every pin and sensor, ms. */
+const AGENT_MS = 30_000
 const CONFIG = 'config.yaml'
 const PROGRAMS = ['sensor-node', 'mosquitto_pub', 'mosquitto_sub', 'mosquitto_rr']
 
@@ -109,7 +111,7 @@ async function startPageAgent(bench: BrokerBench, here: string, env: Record<stri
     ...sensors.map(({ id }) => on([topics.sensors, ...(id === undefined ? [] : [id]), 'status'].join('/'))),
   ]
   try {
-    await Promise.all(told.map((one) => bench.observer.until(one, { past: true })))
+    await Promise.all(told.map((one) => bench.observer.until(one, { past: true, ms: AGENT_MS })))
   } catch (error) {
     await agent.end('SIGKILL')
     throw new Error(`the agent did not come up with ${CONFIG} of the document:\n${agent.output()}`, { cause: error })
@@ -144,6 +146,11 @@ async function runShell(text: string, folder: string, here: string, env: Record<
     child.once('exit', (status) => resolve(status ?? 137))
   })
   clearTimeout(timer)
+  try {
+    process.kill(group, 'SIGKILL') // what a line that failed has left in the background
+  } catch {
+    // there is nothing left, as it should be
+  }
   const at = Number(await readFile(line, 'utf8').catch(() => '2'))
   return { code, output: await readFile(output, 'utf8'), line: at - 1 }
 }

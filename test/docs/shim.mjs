@@ -10,6 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const QUIET_MS = 300
 /** Long enough for what comes every second, ms. */
 const LONGEST_MS = 5000
+/** For what ends by itself, as soon as it has heard so many, ms. */
+const BOUNDED_MS = 15_000
 /** What a command that goes on is left to do after its first line, ms. */
 const SHOWING_MS = 1200
 /** As mosquitto_sub itself exits when its `-W` ends. */
@@ -51,7 +53,7 @@ async function subscribe() {
   const child = run('stdbuf', ['-oL', name, '-d', ...atBroker(args)], 'pipe')
   let heard = false
   let quiet
-  const longest = setTimeout(() => child.kill('SIGTERM'), LONGEST_MS)
+  const longest = setTimeout(() => child.kill('SIGTERM'), bounded ? BOUNDED_MS : LONGEST_MS)
   let rest = ''
   child.stdout.on('data', (bytes) => {
     const lines = (rest + bytes).split('\n')
