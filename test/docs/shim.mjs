@@ -36,15 +36,23 @@ async function sensorNode() {
     ['run', 'demo', 'watch', 'log', 'simulate'].includes(command) ||
     args.some((arg) => arg === '-w' || arg === '--watch')
   const elsewhere = command === 'demo' ? [] : ['--import', redirect] // that one has a broker of its own
-  const child = run(process.execPath, [...elsewhere, main, ...args, ...simulated], endless ? 'pipe' : 'inherit')
+  const outputs = endless ? ['pipe', 'pipe'] : ['inherit', 'inherit']
+  const child = run(process.execPath, [...elsewhere, main, ...args, ...simulated], ...outputs)
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)))
   if (!endless) return
-  let end = setTimeout(() => child.kill('SIGINT'), LONGEST_MS)
-  child.stdout.once('data', () => {
+  // Whose nodes are not all there when it ends has failed.
+  const under = command === 'simulate' ? /nodes are connected/ : /./
+  let end = setTimeout(() => child.kill('SIGINT'), command === 'simulate' ? BOUNDED_MS : LONGEST_MS)
+  let begun = false
+  const show = (to) => (bytes) => {
+    to.write(bytes)
+    if (begun || !under.test(bytes)) return
+    begun = true
     clearTimeout(end)
     end = setTimeout(() => child.kill('SIGINT'), SHOWING_MS)
-  })
-  child.stdout.pipe(process.stdout)
+  }
+  child.stdout.on('data', show(process.stdout))
+  child.stderr.on('data', show(process.stderr))
 }
 
 async function subscribe() {
@@ -75,10 +83,10 @@ async function subscribe() {
   })
 }
 
-/** `stdout`: whether it goes on directly or through here. */
-function run(program, given, stdout) {
+/** `stdout`, `stderr`: whether it goes on directly or through here. */
+function run(program, given, stdout, stderr = 'inherit') {
   const PATH = process.env.PATH.split(':').slice(1).join(':') // without the folder that this stands in
-  return spawn(program, given, { stdio: ['inherit', stdout, 'inherit'], env: { ...process.env, PATH } })
+  return spawn(program, given, { stdio: ['inherit', stdout, stderr], env: { ...process.env, PATH } })
 }
 
 /** The arguments without the way to another broker. */
