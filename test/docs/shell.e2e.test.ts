@@ -64,34 +64,38 @@ describe('what is printed below a block', () => {
   ])('%j is %j: %j', (output, printed, same) => expect(matches(output, printed)).toBe(same))
 })
 
-describeWith(['mosquitto', 'mosquitto_pub', 'mosquitto_sub', 'bash'], 'the shell lines of a document', () => {
-  const runnable = ({ language, marks }: Block): boolean => language === 'sh' && !marks.has('not run')
-  // Side by side: each has a folder, a broker and an agent of its own, and mostly waits for them.
-  it.concurrent.each(pages.filter(({ blocks }) => blocks.some(runnable)))(
-    'do what they say: $file',
-    ({ blocks }) => runAndClean(blocks),
-    PAGE_MS,
-  )
+describeWith(
+  ['mosquitto', 'mosquitto_pub', 'mosquitto_sub', 'mosquitto_rr', 'stdbuf'],
+  'the shell lines of a document',
+  () => {
+    const runnable = ({ language, marks }: Block): boolean => language === 'sh' && !marks.has('not run')
+    // Side by side: each has a folder, a broker and an agent of its own, and mostly waits for them.
+    it.concurrent.each(pages.filter(({ blocks }) => blocks.some(runnable)))(
+      'do what they say: $file',
+      ({ blocks }) => runAndClean(blocks),
+      PAGE_MS,
+    )
 
-  it.concurrent.each([
-    ['a line that fails', '```sh\ntrue\nfalse\n```\n', 'made-up.md:3: exits 1, not 0'],
-    ['a line that should fail', '<!-- exits 5 -->\n```sh\ntrue\n```\n', 'exits 0, not 5'],
-    ['another output', '```sh\necho 1\n```\n\n```text\n2\n```\n', 'made-up.md:5: this does not come out, but:\n1'],
-    ['what is never heard', '```sh\nmosquitto_sub -t no/such/topic\n```\n', 'made-up.md:2: exits 27, not 0'],
-    ['what the node refuses', '```sh\nsensor-node gpio 5 on\n```\n', 'made-up.md:2: exits 5, not 0'],
-    [
-      'an agent that does not come up',
-      '<!-- file: config.yaml -->\n```yaml\nsensors: []\n```\n```sh\nsensor-node check\n```\n',
-      'config.yaml:1:1: there is nothing to do',
-    ],
-  ])(
-    'are refused for %s',
-    async (_, text, message) => {
-      await expect(runAndClean(blocksOf('made-up.md', text))).rejects.toThrow(message)
-    },
-    PAGE_MS,
-  )
-})
+    it.concurrent.each([
+      ['a line that fails', '```sh\ntrue\nfalse\n```\n', 'made-up.md:3: exits 1, not 0'],
+      ['a line that should fail', '<!-- exits 5 -->\n```sh\ntrue\n```\n', 'exits 0, not 5'],
+      ['another output', '```sh\necho 1\n```\n\n```text\n2\n```\n', 'made-up.md:5: this does not come out, but:\n1'],
+      ['what is never heard', '```sh\nmosquitto_sub -t no/such/topic\n```\n', 'made-up.md:2: exits 27, not 0'],
+      ['what the node refuses', '```sh\nsensor-node gpio 5 on\n```\n', 'made-up.md:2: exits 5, not 0'],
+      [
+        'an agent that does not come up',
+        '<!-- file: config.yaml -->\n```yaml\nsensors: []\n```\n```sh\nsensor-node check\n```\n',
+        'config.yaml:1:1: there is nothing to do',
+      ],
+    ])(
+      'are refused for %s',
+      async (_, text, message) => {
+        await expect(runAndClean(blocksOf('made-up.md', text))).rejects.toThrow(message)
+      },
+      PAGE_MS,
+    )
+  },
+)
 
 async function runAndClean(blocks: readonly Block[]): Promise<void> {
   const cleanups: (() => unknown)[] = []
