@@ -213,7 +213,8 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
     },
     stop,
   )
-  const route = createRouter({ telemetry, pins, publish, clock, clockIsRight: () => !time.unsynchronised, log })
+  const routing = { publish, clock, clockIsRight: () => !time.unsynchronised, log }
+  const route = createRouter({ ...routing, telemetry, pins })
   const host = await readHost(root)
   const manifest = new Manifest({
     folder: world.stateFolder,
@@ -248,6 +249,14 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
     filter: telemetry.commandFilter,
     hear: (message: Incoming) => void route(message),
   }
+  const { pressed } = pins
+  const press =
+    pressed && createRouter({ ...routing, telemetry: { ...telemetry, commandPin: telemetry.pressPin }, pins: pressed })
+  const presses = {
+    name: 'presses',
+    filter: telemetry.pressFilter,
+    hear: (message: Incoming) => void press?.(message),
+  }
   const begun = clock.monotonic()
   const requests = createRequests({
     node: {
@@ -267,6 +276,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
     birth: () => [telemetry.status('online'), birth.message()],
     subscriptions: () => [
       ...(config.gpio.outputs.length + config.gpio.inputs.length > 0 ? [commands] : []),
+      ...(press !== undefined && config.gpio.inputs.length > 0 ? [presses] : []),
       ...requests.subscriptions(),
       ...retention.subscriptions(signal),
     ],

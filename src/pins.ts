@@ -4,11 +4,14 @@
  */
 import { join } from 'node:path'
 import { type Clock, calledOff } from './clock.ts'
+import type { Command } from './command.ts'
 import { same } from './config/changes.ts'
 import type { Config, CounterConfig, InputConfig, StateInputConfig } from './config/schema.ts'
 import { count } from './counting.ts'
 import { LATE, withDeadline } from './deadline.ts'
+import { Refused } from './errors.ts'
 import type { Gpio, Level } from './gpio/gpio.ts'
+import { createHand } from './hand.ts'
 import type { Health } from './health.ts'
 import { watchInput } from './inputs.ts'
 import { LastLevels } from './last-levels.ts'
@@ -111,6 +114,9 @@ export function createPins(options: PinsOptions, signal: AbortSignal) {
     if (opened === LATE) log.warn(`the ${what} take long to open: going on without`)
   }
 
+  const { outside } = gpio
+  const hand = outside === undefined ? undefined : createHand({ outside, clock, onBug }, signal)
+
   let totalsLoaded = options.simulate // simulated pulses are nobody's total
   const loadTotals = async (): Promise<void> => {
     if (totalsLoaded || !config.inputs.some(isCounter)) return
@@ -156,6 +162,21 @@ export function createPins(options: PinsOptions, signal: AbortSignal) {
     },
 
     command: outputs.command.bind(outputs),
+
+    /** Simulated inputs as somebody presses them, by the words of commands; undefined: real ones, that nobody here moves. */
+    pressed:
+      hand === undefined
+        ? undefined
+        : {
+            async command(pin: number, command: Command, check?: () => void): Promise<Level> {
+              check?.()
+              const input = config.inputs.filter(isState).find((state) => state.pin === pin)
+              if (input === undefined) throw new Refused(`pin ${pin} is not an input that can be pressed`)
+              return hand(input, command)
+            },
+            /** To who presses, every pin obeys, or says why not. */
+            directionOf: () => 'output' as const,
+          },
 
     /** What a pin of the configuration is; undefined for one that is not in it. */
     directionOf(pin: number): Exclude<PinUse, 'counter'> | undefined {

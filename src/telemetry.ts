@@ -127,6 +127,12 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
   const sensorPrefix = (id: string | undefined): string =>
     id === undefined ? topics.sensors : `${topics.sensors}/${id}`
   const publicationTopic = (topic: string): string => topic.replaceAll('{node}', node)
+  /** The level that names a pin, in a topic of one pin that ends so. */
+  const pinIn = (topic: string, end: string): string | undefined => {
+    const rest = topic.startsWith(`${topics.gpio}/`) ? topic.slice(topics.gpio.length + 1) : ''
+    const [pin, last, ...more] = rest.split('/')
+    return last === end && more.length === 0 ? pin : undefined
+  }
   const retained = (topic: string, payload: string): Message => ({ topic, payload, qos: 1, retain: true })
 
   return {
@@ -344,11 +350,13 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
     commandFilter: `${topics.gpio}/+/command`,
 
     /** The level that names the pin in a command's topic; undefined for any other topic. */
-    commandPin(topic: string): string | undefined {
-      const rest = topic.startsWith(`${topics.gpio}/`) ? topic.slice(topics.gpio.length + 1) : ''
-      const [pin, last, ...more] = rest.split('/')
-      return last === 'command' && more.length === 0 ? pin : undefined
-    },
+    commandPin: (topic: string): string | undefined => pinIn(topic, 'command'),
+
+    /** What presses a simulated input; nobody else listens to it. */
+    pressFilter: `${topics.gpio}/+/press`,
+
+    /** As `commandPin`, of a press. */
+    pressPin: (topic: string): string | undefined => pinIn(topic, 'press'),
 
     /** Everything below `devices/<node>` that the broker keeps. */
     keptNodeTopics: ['status', 'info', 'health'].map((last) => `${topics.devices}/${last}`),

@@ -158,6 +158,44 @@ describeWith(['mosquitto', 'mosquitto_pub', 'mosquitto_sub'], 'the built agent a
     expect(observer.seen.filter(({ topic }) => topic.endsWith('/state'))).toEqual([])
   })
 
+  it('is pressed at a simulated input: debounced and told as ever, and let go of after `for`', async () => {
+    await start()
+    await online()
+    await observer.until(on('gpio/27/state', '0'), { past: true })
+    observer.clear()
+    const answer = observer.until(on('gpio/27/result'))
+    await observer.publish('gpio/27/press', '{"state":"on","for":"200ms","id":"a"}')
+    expect(JSON.parse((await answer).payload)).toEqual({ id: 'a', ok: true, state: 1, node: 'rpi001' })
+    await observer.until(on('gpio/27/state', '0'), { past: true })
+    expect(observer.seen.filter(on('gpio/27/state')).map(({ payload }) => payload)).toEqual(['1', '0'])
+  })
+
+  it('refuses a press that is none, or at a pin that has no button, with the reason', async () => {
+    await start()
+    await online()
+    const refused = [
+      ['gpio/27/press', 'hard', /must be one of/],
+      ['gpio/17/press', 'on', /pin 17 is not an input/],
+      ['gpio/5/press', 'on', /pin 5 is not an input/],
+    ] as const
+    for (const [topic, payload, reason] of refused) {
+      const answer = observer.until(on(topic.replace('press', 'error')))
+      await observer.publish(topic, payload)
+      expect(JSON.parse((await answer).payload).error).toMatch(reason)
+    }
+    expect(observer.seen.filter(on('gpio/17/state')).every(({ payload }) => payload === '0')).toBe(true)
+  })
+
+  it('listens to no presses where its pins are not simulated', async () => {
+    const file = join(folder, 'config.yaml')
+    await writeFile(file, CONFIG(mosquitto.url).replace('gpio:', 'gpio:\n  backend: mock').replace('bme280', 'system'))
+    const agent = startAgent(['run', '--config', file])
+    cleanups.push(() => agent.end('SIGKILL'))
+    await online()
+    expect(mosquitto.subscriptions).toContain('sensor-node-rpi001, gpio/+/command')
+    expect(mosquitto.subscriptions.filter((line) => line.endsWith('/press'))).toEqual([])
+  })
+
   it('leaves a retained offline through its will when it is killed', async () => {
     const agent = await start()
     await online()

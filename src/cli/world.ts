@@ -64,7 +64,7 @@ async function createGpio(
     const board = createMockGpio({ clock: systemClock, log, history })
     if (!simulate) return board
     const { withSimulatedPulses } = await import('../gpio/simulated-pulses.ts')
-    return withSimulatedPulses(board, systemClock)
+    return { ...withSimulatedPulses(board, systemClock), outside: board }
   }
   const choose = (): Promise<Choice> => chooseBackend({ backend, counters: counters(), clock: systemClock, log })
   return new GpioOnDemand(backend, choose, log)

@@ -75,7 +75,16 @@ export interface Counter {
   read(): Promise<Pulses>
 }
 
+/** The other side of the wires. Levels are the wire's, never logical. */
+export interface Outside {
+  /** What is connected outside takes the level. @throws GpioError */
+  drive(line: number, level: Level): void
+  physical(line: number): Level
+}
+
 export interface Gpio {
+  /** Only of a board in memory, and only where its inputs are to be pressed by messages. */
+  readonly outside?: Outside | undefined
   /** `mock`, `onoff` or `chardev`; `auto` where that is not decided yet. */
   readonly backend: string
   /** Why it is that one, for people. */
