@@ -20,6 +20,8 @@ const REASONS = [
   'needs other software',
   'needs a second machine',
   'asks questions',
+  'an agent runs already', // the page's own
+  'run by another test', // recipes.e2e.test.ts
   'installs packages',
 ]
 /** Of one document, ms. */
