@@ -17,6 +17,8 @@ export interface Command {
   readonly state: 'on' | 'off' | 'toggle'
   /** After this the pin takes the opposite of what the command gave, ms. */
   readonly forMs?: number
+  /** Where `min_interval` forbids a level yet, it is taken as soon as it may be. A rule says so, for nobody asks it again. */
+  readonly patient?: boolean
 }
 
 export type Parsed = ({ readonly command: Command; readonly validity?: Validity } | { readonly refusal: string }) & {

@@ -1,6 +1,6 @@
 /**
  * `min_interval`: a relay is not switched faster than this. Commands that would are refused; what switches on by itself
- * waits; what switches off for safety (the end of a `for`, `max_on`, `on_disconnect`, the end of the program) does not.
+ * waits, as does a level that a rule wants; what switches off for safety (the end of a `for`, `max_on`, `on_disconnect`, the end of the program) does not.
  */
 import type { OutputConfig } from './config/schema.ts'
 import { formatDuration } from './config/values.ts'

@@ -238,7 +238,7 @@ export class OutputPin implements Member {
     this.#pulse = this.#later(this.#options.clock.monotonic(), 1, 'initial level')
   }
 
-  async #carryOut({ state, forMs }: Command, number: number, check: () => void): Promise<void> {
+  async #carryOut({ state, forMs, patient = false }: Command, number: number, check: () => void): Promise<void> {
     if (this.#output === undefined) throw new Refused(this.#ended ? STOPPING : this.#unusable())
     const target = await this.#onLine(async () => {
       if (this.#ended) throw new Refused(STOPPING)
@@ -246,6 +246,13 @@ export class OutputPin implements Member {
       this.#expected = undefined
       if (before === undefined) throw new Refused(this.#unusable())
       const wanted: Level = state === 'toggle' ? opposite(before) : state === 'on' ? 1 : 0
+      const { clock, times, log } = this.#options
+      const rest = restOfInterval(this.#config, times.of(this.pin).switched, clock.monotonic())
+      if (patient && wanted !== this.#level && rest > 0) {
+        log.info({ pin: this.pin, state: wanted, ms: rest }, 'output waits for its min_interval')
+        this.#ordered(wanted, { at: clock.monotonic() + rest, level: wanted }, 'min_interval is over')
+        return undefined
+      }
       this.#demandAllowed(wanted, forMs)
       if (wanted === 1 && !this.#group.alone) return wanted
       await this.#obey(wanted, forMs)
@@ -302,11 +309,11 @@ export class OutputPin implements Member {
   }
 
   /** From here on this is what the pin was ordered to be in the end; `pulse`: and when. */
-  #ordered(level: Level, pulse?: PinTimes['pulse']): void {
+  #ordered(level: Level, pulse?: PinTimes['pulse'], reason = '"for" is over'): void {
     const { times, last } = this.#options
     this.#pulse.abort()
     this.#wish = false
-    if (pulse !== undefined && !this.#ended) this.#pulse = this.#later(pulse.at, pulse.level, '"for" is over')
+    if (pulse !== undefined && !this.#ended) this.#pulse = this.#later(pulse.at, pulse.level, reason)
     times.keep(this.pin, { ...times.of(this.pin), ...this.#lastTime(level), pulse })
     last.remember(this.pin, level)
   }

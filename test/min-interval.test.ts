@@ -54,6 +54,44 @@ describe('min_interval', () => {
     expect(bench.high()).toEqual([])
   })
 
+  it.each([
+    { first: on, then: off, becomes: 0 },
+    { first: off, then: on, becomes: 1 },
+  ])('puts off what a rule orders too soon, $then.state, and never loses it', async ({ first, then, becomes }) => {
+    const bench = await open({ initial: becomes === 0 ? 'off' : 'on' })
+    await bench.send(PIN, first)
+    expect(await bench.ask(PIN, { ...then, patient: true })).toBe('ok')
+    await bench.clock.advance(10 * SECOND - 1)
+    expect(bench.states.at(-1)).toBe(`17=${1 - becomes}`)
+    await bench.clock.advance(1)
+    expect(bench.states.at(-1)).toBe(`17=${becomes}`)
+  })
+
+  it('lets whatever is ordered last decide, also over what waits', async () => {
+    const bench = await open()
+    await bench.send(PIN, on)
+    await bench.ask(PIN, { ...off, patient: true })
+    await bench.clock.advance(SECOND)
+    expect(await bench.ask(PIN, on)).toBe('ok')
+    await bench.clock.advance(60 * SECOND)
+    expect(bench.high()).toEqual([PIN])
+    await bench.send(PIN, off)
+    await bench.ask(PIN, { ...on, patient: true })
+    await bench.ask(PIN, { ...off, patient: true })
+    await bench.clock.advance(60 * SECOND)
+    expect(bench.states).toEqual(['17=0', '17=1', '17=1', '17=0', '17=0'])
+  })
+
+  it('keeps what waits when the pin is ended, at the level for that', async () => {
+    const bench = await open()
+    await bench.send(PIN, off)
+    await bench.send(PIN, on)
+    await bench.ask(PIN, { ...off, patient: true })
+    await bench.end()
+    await bench.clock.advance(60 * SECOND)
+    expect(bench.high()).toEqual([])
+  })
+
   it('puts off nothing that switches off for safety', async () => {
     const bench = await open({ max_on: 15 * SECOND, on_disconnect: { state: 'off', after: SECOND } })
     await bench.send(PIN, on)

@@ -113,7 +113,8 @@ export function createRule(config: RuleConfig, parts: RuleParts, value: () => nu
     },
     priority: config.priority ?? 0,
     carryOut({ pin, state, for: forMs }) {
-      parts.set(pin, { state, ...(forMs === undefined ? {} : { forMs }) }).then(() => {
+      const how = forMs === undefined ? { patient: state !== 'toggle' } : { forMs }
+      parts.set(pin, { state, ...how }).then(() => {
         error = undefined
       }, failed)
     },
