@@ -156,6 +156,7 @@ function forgotten(id: string): string {
 function filtersFor(topics: TopicTemplates, share: string | undefined): ToolFilter[] {
   const births = filtersOf(['devices'], topics).filter((filter) => filter.endsWith('/info'))
   const sensors = filtersOf(['sensors'], topics).map((filter) => filter.replace(/(\/\+)+\/#$/, '/#'))
+  const counters = filtersOf(['counters'], topics)
   const shared = (filter: string): string => (share === undefined ? filter : `$share/${share}/${filter}`)
   return [
     ...births.map((filter) => ({ filter, qos: 1 as const })),
@@ -165,6 +166,7 @@ function filtersFor(topics: TopicTemplates, share: string | undefined): ToolFilt
       only: 'news' as const,
       needed: true as const,
     })),
+    ...counters.map((filter) => ({ filter: shared(filter), qos: 1 as const, only: 'news' as const })),
   ]
 }
 

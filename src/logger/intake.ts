@@ -7,7 +7,7 @@ import type { Incoming } from '../telemetry.ts'
 import type { Meaning } from '../tools/topics.ts'
 import type { Row } from './row.ts'
 import { Seen, type SeenContents } from './seen.ts'
-import { type Place, type Source, understand } from './understand.ts'
+import { type Place, type Source, topicOf, understand } from './understand.ts'
 
 export interface Taken {
   readonly rows: readonly Row[]
@@ -48,19 +48,20 @@ export function createIntake(
     remember(source)
     if (place !== undefined && seen.has(source, place)) return { rows: [], duplicate: true }
     if (place !== undefined) seen.add(source, place)
-    const before = written.get(source)
+    const before = written.get(topicOf(source))
     const left = rows.filter(({ metric, value }) => {
       const index = before?.findIndex((one) => one.metric === metric && one.value === value) ?? -1
       const [same] = index < 0 ? [] : (before?.splice(index, 1) ?? [])
       return same === undefined || at - same.at > SAME_READ_MS
     })
-    if (before?.every((one) => at - one.at > SAME_READ_MS)) written.delete(source)
+    if (before?.every((one) => at - one.at > SAME_READ_MS)) written.delete(topicOf(source))
     return { rows: left, ...(place === undefined ? {} : { place: { source, ...place } }) }
   }
 
   function remember(source: Source): void {
-    recorded.delete(source)
-    recorded.add(source)
+    const topic = topicOf(source)
+    recorded.delete(topic)
+    recorded.add(topic)
     forgetOldest(recorded.keys(), recorded)
   }
 

@@ -5,7 +5,7 @@
 import type { Meaning } from '../tools/topics.ts'
 import type { Row } from './row.ts'
 
-/** What comes from one sensor: the topic up to its last level. */
+/** What comes from one sensor or counter: the topic up to its last level, and the node where the topic has none. */
 export type Source = string
 
 export type Understood =
@@ -23,12 +23,20 @@ export interface Place {
 
 /** In a record, not quantities. */
 const ABOUT: ReadonlySet<string> = new Set(['timestamp', 'node', 'sensor', 'run', 'seq', 'clock', 'since'])
+const ABOUT_COUNTER: ReadonlySet<string> = new Set([...ABOUT, 'pin'])
 /** Of text that is no number, characters. */
 const LONGEST_TEXT = 1024
 /** Ids of ours have four characters; anything longer than this is none. */
 const LONGEST_RUN = 64
 
 const NOTHING = { kind: 'nothing' } as const
+/** No topic has it. */
+const APART = '\0'
+
+/** Of a source, the topic alone: its metrics are known by no more. */
+export function topicOf(source: Source): Source {
+  return source.split(APART, 1)[0] ?? source
+}
 
 /**
  * @param meaning of the topic
@@ -36,10 +44,16 @@ const NOTHING = { kind: 'nothing' } as const
  */
 export function understand(topic: string, meaning: Meaning | undefined, payload: Uint8Array, at: number): Understood {
   if (meaning?.kind === 'info') return birth(payload)
-  if (meaning === undefined || !('sensor' in meaning)) return NOTHING
+  if (meaning === undefined) return NOTHING
   const source = topic.slice(0, topic.lastIndexOf('/'))
+  if (meaning.kind === 'pin') {
+    if (meaning.what !== 'data') return NOTHING
+    // Not an id: no sensor can be called like that.
+    return record(source, { device: meaning.node, sensor: `gpio/${meaning.pin}` }, payload, at, ABOUT_COUNTER)
+  }
+  if (!('sensor' in meaning)) return NOTHING
   const origin = { device: meaning.node ?? '', sensor: meaning.sensor ?? '' }
-  if (meaning.kind === 'data') return record(source, origin, payload, at)
+  if (meaning.kind === 'data') return record(source, { ...origin, device: meaning.node }, payload, at, ABOUT)
   if (meaning.kind !== 'metric' || payload.byteLength === 0) return NOTHING // an empty one takes back what is retained
   const value = valueIn(new TextDecoder().decode(payload))
   if (typeof value === 'string' && value.length > LONGEST_TEXT)
@@ -48,20 +62,41 @@ export function understand(topic: string, meaning: Meaning | undefined, payload:
   return { kind: 'metric', source, row }
 }
 
-type Origin = Pick<Row, 'device' | 'sensor'>
+interface Origin {
+  /** Undefined where the topic does not tell. */
+  readonly device: string | undefined
+  readonly sensor: string
+}
 
-function record(source: Source, origin: Origin, payload: Uint8Array, at: number): Understood {
+function record(
+  topic: Source,
+  { device: told, sensor }: Origin,
+  payload: Uint8Array,
+  at: number,
+  about: ReadonlySet<string>,
+): Understood {
   const object = objectOf(payload)
   if (object === undefined) return { kind: 'nothing', problem: 'a record that is no JSON object' }
+  // Nodes whose topics do not tell them apart do so in the record; their runs must not push each other out of memory.
+  const device = told ?? nameOf(object.node)
+  const origin = { device, sensor }
+  const source = told === undefined && device !== '' ? `${topic}${APART}${device}` : topic
   const timestamp = timeOf(object.timestamp) ?? new Date(at).toISOString()
   const place = placeOf(object)
   const rows = Object.entries(object).flatMap(([metric, value]): Row[] => {
-    if (ABOUT.has(metric) || metric === '') return []
+    if (about.has(metric) || metric === '') return []
     const wanted = typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))
     return wanted ? [{ timestamp, ...origin, metric, value, ...place }] : []
   })
   if (rows.length === 0) return { kind: 'nothing', problem: 'a record without a value' }
   return { kind: 'record', source, rows, ...(place === undefined ? {} : { place }) }
+}
+
+/** Longer than an id may be, by far, characters. */
+const LONGEST_NAME = 128
+
+function nameOf(node: unknown): string {
+  return typeof node === 'string' && node.length <= LONGEST_NAME ? node : ''
 }
 
 function birth(payload: Uint8Array): Understood {

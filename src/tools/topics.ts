@@ -39,8 +39,8 @@ export type Meaning =
 
 export type PinTopic = 'state' | 'error' | 'result' | 'total' | 'rate' | 'data'
 
-/** What a tool may listen to. */
-export type Listening = 'devices' | 'sensors' | 'alerts' | 'gpio'
+/** What a tool may listen to. `gpio`: how pins are, `counters`: the records of those that count. */
+export type Listening = 'devices' | 'sensors' | 'alerts' | 'gpio' | 'counters'
 
 const PIN_TOPICS: readonly PinTopic[] = ['state', 'error', 'result', 'total', 'rate', 'data']
 /** Never names of quantities. */
@@ -61,9 +61,8 @@ export function filtersOf(kinds: readonly Listening[], topics: TopicTemplates = 
     if (kind === 'devices') return ['status', 'info', 'health'].map((last) => `${all(topics.devices)}/${last}`)
     if (kind === 'sensors') return [`${all(topics.sensors)}/#`]
     if (kind === 'alerts') return [`${all(topics.alerts)}/+`]
-    return gpioPrefixes(topics).flatMap((prefix) =>
-      ['state', 'total', 'rate'].map((last) => `${all(prefix)}/+/${last}`),
-    )
+    const lasts = kind === 'counters' ? ['data'] : ['state', 'total', 'rate']
+    return gpioPrefixes(topics).flatMap((prefix) => lasts.map((last) => `${all(prefix)}/+/${last}`))
   })
   return [...new Set(filters)]
 }

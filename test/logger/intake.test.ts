@@ -66,6 +66,45 @@ describe('a record', () => {
   })
 })
 
+describe('a record of a counter', () => {
+  const pulses = (node: string, seq: number, run = 'k3f9') =>
+    JSON.stringify({ timestamp: '2026-01-01T00:00:00Z', node, pin: 20, run, seq, pulses: seq, total: seq / 2 })
+
+  it('gives a row for each number but its pin, with the node that it names where the topic has none', () => {
+    const { take } = intake()
+    const rows = [
+      { metric: 'pulses', value: 1 },
+      { metric: 'total', value: 0.5 },
+    ].map((one) => ({
+      ...{ timestamp: '2026-01-01T00:00:00.000Z', device: 'n', sensor: 'gpio/20', run: 'k3f9', seq: 1 },
+      ...one,
+    }))
+    expect(take('gpio/20/data', pulses('n', 1)).rows).toEqual(rows)
+    expect(take('gpio/n/20/data', pulses('n', 1)).rows).toEqual(rows)
+  })
+
+  it('that comes again is left out, also after a restart, and by a journal', () => {
+    const { all, take } = intake()
+    const { place } = take('gpio/20/data', pulses('n', 0))
+    expect(take('gpio/20/data', pulses('n', 0)).duplicate).toBe(true)
+    expect(intake(all.contents()).take('gpio/20/data', pulses('n', 0)).duplicate).toBe(true)
+    const later = intake()
+    if (place !== undefined) later.all.restore(place.source, place)
+    expect(later.take('gpio/20/data', pulses('n', 0)).duplicate).toBe(true)
+  })
+
+  it('of many nodes with one prefix: none makes another one’s be forgotten', () => {
+    const { take } = intake()
+    const nodes = Array.from({ length: 20 }, (_, index) => `n${index}`)
+    for (const node of nodes) expect(take('gpio/20/data', pulses(node, 0, `run-${node}`)).rows).toHaveLength(2)
+    for (const node of nodes) expect(take('gpio/20/data', pulses(node, 0, `run-${node}`)).duplicate).toBe(true)
+  })
+
+  it.each(['gpio/20/total', 'gpio/20/rate', 'gpio/20/state'])('is no %s', (topic) => {
+    expect(intake().take(topic, '5').rows).toEqual([])
+  })
+})
+
 describe('a metric', () => {
   it('of a sensor without records is written with the time at which it came', () => {
     const { take } = intake()

@@ -66,5 +66,6 @@ describe('topics of the contract', () => {
     ])
     expect(filtersOf(['sensors'], { sensors: 'x/pi-{node}', devices: 'd', gpio: 'g', alerts: 'a' })).toEqual(['x/+/#'])
     expect(filtersOf(['gpio'])).toContain('gpio/+/+/state')
+    expect(filtersOf(['counters'])).toEqual(['gpio/+/data', 'gpio/+/+/data'])
   })
 })
