@@ -17,8 +17,9 @@ const SECRET_KEYS = ['password', 'passphrase', 'key', 'token', 'secret']
  *
  * @param level the lowest level that is written
  * @param terminal whether a person reads it: coloured lines instead of JSON
+ * @param output 1: standard output; 2: standard error, of a command whose output is for a script
  */
-export async function createLog(level: LogLevel, terminal: boolean): Promise<Logger> {
+export async function createLog(level: LogLevel, terminal: boolean, output: 1 | 2 = 1): Promise<Logger> {
   const options: LoggerOptions = {
     level,
     base: null,
@@ -26,9 +27,12 @@ export async function createLog(level: LogLevel, terminal: boolean): Promise<Log
     formatters: { level: (label) => ({ level: label }) },
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
   }
-  if (!terminal) return pino(options, pino.destination({ dest: 1, sync: true }))
+  if (!terminal) return pino(options, pino.destination({ dest: output, sync: true }))
   const { default: pretty } = await import('pino-pretty')
-  return pino(options, pretty({ sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' }))
+  return pino(
+    options,
+    pretty({ sync: true, destination: output, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' }),
+  )
 }
 
 /** For code that must be handed a logger and has nobody to tell. */

@@ -211,7 +211,7 @@ describe('sensor-node scan', () => {
   it('says in its help that it writes to nothing, and refuses a bus that is none', async () => {
     expect((await runToEnd(['scan', '--help'])).output).toMatch(/No pin is driven and nothing is written to any chip/)
     const { code, output } = await runToEnd(['scan', '--bus', 'i2c-1'])
-    expect([code, output]).toEqual([1, expect.stringContaining('1 for /dev/i2c-1')])
+    expect([code, output]).toEqual([78, expect.stringContaining('1 for /dev/i2c-1')])
   })
 })
 
@@ -223,7 +223,7 @@ describe('the command line', () => {
     [['run', 'extra'], /argument/],
   ])('refuses %j and says what it could have been', async (args, suggestion) => {
     const { code, output } = await runToEnd(args)
-    expect(code).toBe(1)
+    expect(code).toBe(78)
     expect(output).toMatch(suggestion)
   })
 

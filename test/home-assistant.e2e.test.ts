@@ -249,7 +249,7 @@ describeWith(['mosquitto'], 'the built agent, a real Mosquitto and what stays th
     const config = await readFile(file('rpi001'), 'utf8')
     await writeFile(file('nowhere'), config.replace(mosquitto.url, `mqtt://127.0.0.1:${await freePort()}`))
     const nowhere = await purge('--config', file('nowhere'), '--state', join(folder, 'state-rpi001'))
-    expect(nowhere.code).toBe(1)
+    expect(nowhere.code).toBe(69)
     expect(nowhere.output).toMatch(/nothing listens at that address/)
 
     const acl = join(folder, 'acl')

@@ -222,15 +222,15 @@ describeWith(['mosquitto'], 'sensor-node log', () => {
   }, 60_000)
 
   it.each([
-    [['--csv', 'a', '--jsonl', 'b'], /cannot be used/],
-    [[], /--csv FILE and --jsonl FILE/],
-    [['--csv', 'a', '--rotate', 'hour'], /day, or a size/],
-    [['--csv', 'a', '--keep', '3'], /--keep needs --rotate/],
-    [['--csv', 'a', '--share', 'a/b'], /letters, digits/],
-    [['--csv', 'no/such/folder/r.csv', '--url', 'mqtt://127.0.0.1:1'], /no such file/],
-  ])('refuses %j', async (args, reason) => {
+    [['--csv', 'a', '--jsonl', 'b'], 78, /cannot be used/],
+    [[], 78, /--csv FILE and --jsonl FILE/],
+    [['--csv', 'a', '--rotate', 'hour'], 78, /day, or a size/],
+    [['--csv', 'a', '--keep', '3'], 78, /--keep needs --rotate/],
+    [['--csv', 'a', '--share', 'a/b'], 78, /letters, digits/],
+    [['--csv', 'no/such/folder/r.csv', '--url', 'mqtt://127.0.0.1:1'], 1, /no such file/],
+  ])('refuses %j with exit code %i', async (args, expected, reason) => {
     const { code, output } = await runToEnd(['log', ...args], { cwd: folder })
-    expect({ code, output }).toMatchObject({ code: 1, output: expect.stringMatching(reason) })
+    expect({ code, output }).toMatchObject({ code: expected, output: expect.stringMatching(reason) })
     expect(readdirSync(folder)).toEqual([])
   })
 })

@@ -215,7 +215,7 @@ describeWith(
     it('an interval that is none is told', async () => {
       const { code, output } = await run('watch', '--every', '15')
       expect(output).toContain('It must be a duration')
-      expect(code).toBe(1)
+      expect(code).toBe(78)
     })
 
     it('the broker of a configuration is taken, with its password and prefixes, whatever else is wrong in it', async () => {

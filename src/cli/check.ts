@@ -2,9 +2,11 @@
 import { loadConfig } from '../config/load.ts'
 import type { Config, RuleConfig } from '../config/schema.ts'
 import { formatDuration } from '../config/values.ts'
+import { ConfigError } from '../errors.ts'
 import { mayMeasure } from '../may-measure.ts'
 import { sensorTypes } from '../sensors/index.ts'
 import { createTelemetry } from '../telemetry.ts'
+import { badJson, goodJson } from './check-json.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
 import { outboxPlace } from './outbox-place.ts'
@@ -12,13 +14,25 @@ import { loadEnvHere, printWarnings } from './problems.ts'
 import { table } from './table.ts'
 import { stateFolder } from './world.ts'
 
+/** Options of `check` as the command line gives them. */
+export interface CheckFlags {
+  readonly json?: boolean
+}
+
 /** @throws ConfigError with all problems */
-export async function check(named: string | undefined): Promise<number> {
-  const file = await findConfig(named)
-  const { config, warnings } = await loadConfig(file, await loadEnvHere(false))
-  printWarnings(file, warnings)
-  process.stdout.write(`${file} is good\n\n${describe(config, outboxPlace(config.outbox, stateFolder()))}\n`)
-  return EXIT.ok
+export async function check(named: string | undefined, { json = false }: CheckFlags): Promise<number> {
+  try {
+    const file = await findConfig(named)
+    const { config, warnings } = await loadConfig(file, await loadEnvHere(false))
+    printWarnings(file, warnings)
+    const outbox = outboxPlace(config.outbox, stateFolder())
+    const text = json ? goodJson(file, config, warnings, outbox) : `${file} is good\n\n${describe(config, outbox)}`
+    process.stdout.write(`${text}\n`)
+    return EXIT.ok
+  } catch (error) {
+    if (json && error instanceof ConfigError) process.stdout.write(`${badJson(error.file, error.problems)}\n`)
+    throw error
+  }
 }
 
 const RELEASED = 'the kernel releases all lines at our end, and the board’s pulls decide'

@@ -4,6 +4,8 @@ import { parseDuration } from '../duration.ts'
 import { ConfigError } from '../errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { addBrokerOptions } from './broker-flags.ts'
+import type { CheckFlags } from './check.ts'
+import type { DemoFlags } from './demo.ts'
 import { EXIT } from './exit-code.ts'
 import type { FleetFlags } from './fleet.ts'
 import type { GpioFlags } from './gpio.ts'
@@ -21,14 +23,22 @@ import type { SimulateFlags } from './simulate.ts'
 import { addSimulateOptions } from './simulate-flags.ts'
 import type { WatchFlags } from './watch.ts'
 
+const CHECK_HELP = `
+With --json: {"file","ok","problems","warnings"}, of which each has line, column, path, message and perhaps suggestion; and,
+where it is good, node, broker, topics, outbox, sensors, gpio, pins and rules. Exit codes: 0 it is good; 78 it is not.
+`
+
 const PLAN_HELP = `
 Touches nothing. The two files are compared; relative paths in the new one begin where they will when it has taken the
-place of the other. Exit codes: 0 a reload does it, or there is nothing to do; 3 a restart is needed; 78 a file is wrong.
+place of the other. With --json: changes, restart_needed, parts (part, added, removed, changed, unchanged) and restart (key,
+from, to, reason), or file and problems. Exit codes: 0 a reload does it, or there is nothing to do; 3 a restart is needed; 78 a file is wrong.
 `
 
 const READ_HELP = `
 Needs no broker, and drives no pin: outputs and inputs of the configuration are left alone. Filters are the agent's.
 While the service runs, the two share the sensors, and a read of either may fail: stop the service before.
+With --json: {"node","sensors"}; a sensor has id, type, ok, timestamp, values and, where something went wrong, rejected, or
+kind and error. Exit codes: 0 all is good; 1 something is not; 78 the configuration is wrong.
 `
 
 const SCAN_HELP = `
@@ -36,29 +46,37 @@ No pin is driven and nothing is written to any chip: an I2C address is asked by 
 the kernel holds is not touched. What a chip is, is guessed by its address; sensor-node read finds out. Chips that have
 nothing to say before a measurement (SHT3x, SHT4x, HTU21D, Si7021) show themselves only with --quick, which sends them
 their address and no byte. While the service runs, a probe may cost it one read. Needs no configuration and no broker.
+With --json: machine, gpio, i2c, iio, w1, overlays, access, missing, failed, anything and config, the text of a configuration.
+Exit codes: 0; 1 stopped.
 `
 
 const PURGE_HELP = `
 Clears at the broker of the configuration what the agent has ever published there retained: what it has written down, what
 the configuration names, and what lies below the prefixes that are this node's alone. Prints each topic. Stop the agent
 before; Home Assistant, if it runs, removes the device. Run it as the user who may read the agent's state (sudo).
+With --json: node, broker, dry_run, online (the agent runs, and nothing was touched), cleared, and left, of which each has
+topic and error. Exit codes: 0; 1 something is left; 69 the broker can't be had; 78 the configuration is wrong.
 `
 
 const WATCH_HELP = `
 Works with any publisher of sensors/<node>/<metric>. AGE “kept” is a value that the broker had kept: how old it is, nobody
-says. Until Ctrl-C. Exit codes: 0; 69 the broker can't be had at the start; 78 an option or the configuration is wrong.
+says. Until Ctrl-C. With --json: time, node, sensor, metric, name, value, unit, age (seconds), status, alerts; what is not
+known is absent. Exit codes: 0; 69 the broker can't be had at the start; 78 an option or the configuration is wrong.
 `
 
 const FLEET_HELP = `
 Shows what the nodes say of themselves, and works with any publisher of devices/<node>/status. Exit codes: 0; 1 a node of
 --expect is not online (with --watch: at the end); 69 the broker can't be had; 78 an option or the configuration is wrong.
+With --json: {"nodes","missing"}; a node has node, status, since, since_by (heard or started), version, last_seen, queue and
+faults; what is not known is absent. With --watch, each line is a node with time.
 `
 
 const GPIO_HELP = `
 Prints the new state. Without a pin, commands are read from standard input, one a line: 17 on, 17 on 5s, 17 toggle. Works
 with any node that obeys gpio/<pin>/command; where it gives no answer, the state that follows counts, and that is said. The
 exit code is that of the first command that was not carried out: 4 nobody answered in time; 5 refused; 69 the broker can't
-be had; 78 an argument or the configuration is wrong; 1 stopped.
+be had; 78 an argument or the configuration is wrong; 1 stopped. With --json: pin, outcome (switched, refused or silent),
+state (0 or 1) and by (answer or state), or error.
 `
 
 const COMPLETION_HELP = `
@@ -69,7 +87,13 @@ write the text as _sensor-node into a folder of $fpath.
 const INIT_HELP = `
 Asks on a terminal, each question until the answer is right; what an option says is not asked for. Elsewhere --yes takes the
 defaults. A file that is there is never touched, and ^C leaves nothing behind. Pins are BCM numbers, with a name or without:
---output 17=LED 22=Pump. Exit codes: 0 written; 1 not written; 78 an option is wrong.
+--output 17=LED 22=Pump. With --json: file, written, and node or reason. Exit codes: 0 written; 1 not written; 78 an
+option is wrong.
+`
+
+const DEMO_HELP = `
+With --json, {"time","event",…}: listening (broker, node), then message (topic, payload, retain) for each that is published.
+The log goes to standard error then.
 `
 
 /** Runs what the arguments ask for; the result is the exit code. */
@@ -97,9 +121,11 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .command('check')
     .description('check a configuration: every problem, or what it yields')
     .argument('[file]', 'the configuration; default: ./config.yaml, then /etc/sensor-node/config.yaml')
-    .action(async (file: string | undefined) => {
+    .option('--json', 'print JSON')
+    .addHelpText('after', CHECK_HELP)
+    .action(async (file: string | undefined, flags: CheckFlags) => {
       const { check } = await import('./check.ts')
-      code = await check(file)
+      code = await check(file, flags)
     })
 
   program
@@ -173,6 +199,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .option('--input <pin...>', 'pins to read, such as 27=Door')
     .option('--no-scan', 'do not look what the machine has')
     .option('-y, --yes', 'take the defaults, ask nothing')
+    .option('--json', 'print what became of it as JSON; questions go to standard error')
     .addHelpText('after', INIT_HELP)
     .action(async (file: string | undefined, flags: InitFlags) => {
       const { init } = await import('./init.ts')
@@ -186,6 +213,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .option('--state <folder>', 'where the agent keeps its state; default: $STATE_DIRECTORY, then /var/lib/sensor-node')
     .option('--dry-run', 'only print what the broker keeps')
     .option('--force', 'though the agent runs')
+    .option('--json', 'print JSON')
     .addHelpText('after', PURGE_HELP)
     .action(async (flags: PurgeFlags) => {
       const { purge } = await import('./purge.ts')
@@ -259,9 +287,11 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     .command('demo')
     .description('try it without a Pi or a broker: simulated hardware, a broker of its own on loopback')
     .addOption(logLevel('warn'))
-    .action(async (flags: { readonly logLevel: LogLevel }) => {
+    .option('--json', 'print a JSON object for each message, one a line')
+    .addHelpText('after', DEMO_HELP)
+    .action(async (flags: DemoFlags) => {
       const { demo } = await import('./demo.ts')
-      code = await demo(flags.logLevel)
+      code = await demo(flags)
     })
 
   try {
@@ -269,7 +299,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     return code
   } catch (error) {
     // Commander has printed what it found; --help and --version come here, too, with exit code 0.
-    if (error instanceof CommanderError) return error.exitCode
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.config
     if (!(error instanceof ConfigError)) throw error
     printProblems(error)
     return EXIT.config

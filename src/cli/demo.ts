@@ -5,10 +5,12 @@
 import { createServer, type Server } from 'node:net'
 import { Aedes, type AedesPublishPacket } from 'aedes'
 import { runAgent } from '../agent.ts'
+import { systemClock } from '../clock.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { createLog, type LogLevel } from '../log.ts'
 import { createDisplay } from './display.ts'
+import { createEvents } from './events.ts'
 import { EXIT } from './exit-code.ts'
 import { packageFile } from './package.ts'
 import { loadEnv } from './problems.ts'
@@ -19,13 +21,20 @@ const HOST = '127.0.0.1'
 const FIRST_PORT = 1883
 const PORTS_TRIED = 100
 
+/** Options of `demo` as the command line gives them. */
+export interface DemoFlags {
+  readonly logLevel: LogLevel
+  readonly json?: boolean
+}
+
 /** @throws ConfigError with all problems */
-export async function demo(level: LogLevel): Promise<number> {
+export async function demo({ logLevel: level, json = false }: DemoFlags): Promise<number> {
+  const tell = createEvents(json, systemClock)
   const print = (line: string): void => {
-    process.stdout.write(`${line}\n`)
+    if (!json) process.stdout.write(`${line}\n`)
   }
   const signal = untilSignal(() => print('\nstopping …'))
-  const log = await createLog(level, process.stdout.isTTY)
+  const log = await createLog(level, (json ? process.stderr : process.stdout).isTTY, json ? 2 : 1)
   const loaded = await loadConfig(packageFile('config.yaml'), loadEnv())
 
   const broker = await Aedes.createBroker()
@@ -37,8 +46,12 @@ export async function demo(level: LogLevel): Promise<number> {
   const config = forDemo(loaded.config, port)
   print(introduction(config, port))
 
+  tell('listening', { broker: config.mqtt.url, node: config.node.id })
   const display = createDisplay(config, print)
-  broker.on('publish', (packet: AedesPublishPacket) => display(packet.topic, packet.payload.toString()))
+  broker.on('publish', ({ topic, payload, retain }: AedesPublishPacket) => {
+    display(topic, payload.toString())
+    if (!topic.startsWith('$SYS/')) tell('message', { topic, payload: payload.toString(), retain })
+  })
   try {
     await runAgent(config, await createWorld(config, log, true), signal)
   } finally {

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline/promises'
 import { pathToFileURL } from 'node:url'
 import { ConfigError, codeOf, messageOf } from '../errors.ts'
 import { EXIT } from './exit-code.ts'
-import { BOARD, type Draft, draftText, judge, pinAnswers, sensorLines } from './init-draft.ts'
+import { BOARD, type Draft, draftText, type JudgeEnv, judge, pinAnswers, sensorLines } from './init-draft.ts'
 import { askAll, type Given, type Person } from './init-questions.ts'
 import { packageFile } from './package.ts'
 import { loadEnvHere } from './problems.ts'
@@ -25,6 +25,7 @@ export interface InitFlags {
   readonly input?: readonly string[]
   readonly scan: boolean
   readonly yes?: boolean
+  readonly json?: boolean
 }
 
 const SCHEMA = 'config.schema.json'
@@ -36,12 +37,21 @@ const DEFAULT_URL = 'mqtt://localhost:1883'
 export async function init(named: string | undefined, flags: InitFlags): Promise<number> {
   const file = resolve(named ?? 'config.yaml')
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
-  if (await isThere(file)) return refuse(say, file)
-  if (flags.yes !== true && !(process.stdin.isTTY && process.stdout.isTTY)) {
-    say(
+  const json = (result: object): void => {
+    if (flags.json === true) process.stdout.write(`${JSON.stringify({ file, ...result })}\n`)
+  }
+  const failed = (reason: string): number => {
+    say(reason)
+    json({ written: false, reason })
+    return EXIT.failed
+  }
+  if (await isThere(file)) return failed(occupied(file))
+  // What a script reads is no place for questions.
+  const screen = flags.json === true ? process.stderr : process.stdout
+  if (flags.yes !== true && !(process.stdin.isTTY && screen.isTTY)) {
+    return failed(
       'init asks questions, and here is no terminal: --yes takes the defaults, and options give answers (init --help)',
     )
-    return EXIT.failed
   }
   const signal = untilSignal(() => {})
   try {
@@ -65,28 +75,27 @@ export async function init(named: string | undefined, flags: InitFlags): Promise
         first.problems.map((one) => ({ ...one, line: 0, column: 0 })),
       )
     const whole = { ...start, id: given.id ?? first.node }
-    const draft = flags.yes === true ? whole : await interview(whole, given, found, env, signal)
+    const draft = flags.yes === true ? whole : await interview(whole, given, found, { env, screen }, signal)
     signal.throwIfAborted()
     // Questions take time.
-    if (!(await create(file, draftText(draft)))) return refuse(say, file)
-    process.stdout.write(`${file} is written. What it yields: sensor-node check ${file}\n`)
+    if (!(await create(file, draftText(draft)))) return failed(occupied(file))
+    if (flags.json !== true) process.stdout.write(`${file} is written. What it yields: sensor-node check ${file}\n`)
+    json({ written: true, node: draft.id })
     return EXIT.ok
   } catch (error) {
     if (!signal.aborted && !(error instanceof CalledOff)) {
       if (error instanceof ConfigError || codeOf(error) === undefined) throw error
-      say(`${file} can’t be written: ${messageOf(error)}`)
-      return EXIT.failed
+      return failed(`${file} can’t be written: ${messageOf(error)}`)
     }
-    say('\nstopped: nothing was written')
-    return EXIT.failed
+    say('') // after the question that nobody has answered
+    return failed('stopped: nothing was written')
   }
 }
 
 class CalledOff extends Error {}
 
-function refuse(say: (line: string) => void, file: string): number {
-  say(`${file} is there already, and stays as it is: name another file, or move this one away`)
-  return EXIT.failed
+function occupied(file: string): string {
+  return `${file} is there already, and stays as it is: name another file, or move this one away`
 }
 
 async function scanned(say: (line: string) => void, signal: AbortSignal): Promise<string[]> {
@@ -110,10 +119,10 @@ async function interview(
   draft: Draft,
   given: Given,
   found: readonly string[],
-  env: Parameters<typeof judge>[1],
+  { env, screen }: { readonly env: JudgeEnv; readonly screen: NodeJS.WriteStream },
   signal: AbortSignal,
 ): Promise<Draft> {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  const terminal = createInterface({ input: process.stdin, output: screen })
   const off = new AbortController()
   const over = AbortSignal.any([signal, off.signal])
   const callOff = (): void => off.abort(new CalledOff())
@@ -121,7 +130,7 @@ async function interview(
   terminal.on('close', callOff) // Ctrl-D, or the terminal has gone
   const person: Person = {
     ask: (question) => terminal.question(question, { signal: over }),
-    tell: (line) => void process.stdout.write(`${line}\n`),
+    tell: (line) => void screen.write(`${line}\n`),
   }
   try {
     return await askAll(person, draft, given, found, env)

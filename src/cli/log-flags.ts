@@ -11,8 +11,11 @@ logger is away. That an outage of the broker loses nothing is up to its configur
 persistence true and max_queued_messages 0, and for a crash autosave_on_changes true with autosave_interval 1.
 Loggers that share a group need MQTT 5, a --share of the same name, and each its own --id and FILE. What was given to one
 that is gone waits for it to come back, with most brokers: start it again, or another with its --id.
-Exit codes: 0 ended by a signal, all on disk; 1 the file can't be used, not all is on disk, another logger has the id, or
-an option is wrong; 69 the broker refuses the subscription; 78 the configuration is wrong.
+With --json, standard output tells of {"time","event",…}: logging (topics, broker, file, id), connected (resumed), away
+(reason), written (rows, duplicates: since the last one, at most each second), rotated (file, removed), stuck (reason: the
+disk takes nothing), end (rows, duplicates, waiting, code).
+Exit codes: 0 ended by a signal, all on disk; 1 the file can't be used, not all is on disk, or another logger has the id;
+69 the broker refuses the subscription; 78 an option or the configuration is wrong.
 `
 
 /** MQTT 5, 3.1.2.11.2: seconds in four bytes, of which the largest means for ever. */
@@ -34,6 +37,7 @@ export function addLogOptions(command: Command): Command {
         .default(604_800_000, '7d'),
     )
     .option('--share <group>', 'split the readings among all loggers of this group (MQTT 5)', name)
+    .option('--json', 'print a JSON object for what was written, put away or left out, one a line')
     .addHelpText('after', HELP)
     .hook('preAction', (self) => {
       const { csv, jsonl, keep, rotate } = self.opts()

@@ -14,7 +14,9 @@ import type { ConnectionError } from '../mqtt-errors.ts'
 import { connectTool, type ToolFilter, type ToolLink } from '../tools/link.ts'
 import { createReader, filtersOf, type TopicTemplates } from '../tools/topics.ts'
 import type { BrokerFlags } from './broker-flags.ts'
+import { createEvents } from './events.ts'
 import { EXIT } from './exit-code.ts'
+import { createLogEvents } from './log-events.ts'
 import { withBroker } from './with-broker.ts'
 
 /** Options of `log` as the command line gives them: one of `csv` and `jsonl` is there. */
@@ -27,6 +29,7 @@ export interface LogFlags extends BrokerFlags {
   readonly share?: string
   /** ms */
   readonly session: number
+  readonly json?: boolean
 }
 
 const BROKER_HINT =
@@ -43,6 +46,8 @@ export async function log(flags: LogFlags): Promise<number> {
   const path = flags.csv ?? flags.jsonl ?? ''
   return withBroker(flags, async (basics, signal, { topics, mqtt }) => {
     const { clock, say } = basics
+    const tell = createEvents(flags.json, clock)
+    const events = createLogEvents(tell, clock)
     const failed = (reason: string): number => {
       say(reason)
       return EXIT.failed
@@ -55,14 +60,24 @@ export async function log(flags: LogFlags): Promise<number> {
     const rotation = flags.rotate ?? 'never'
     const meaningOf = createReader(topics)
     const opened = await openLogFile({
-      ...{ file: file.path, format, rotation, keep: flags.keep, meaningOf, clock, note: say },
+      ...{
+        file: file.path,
+        format,
+        rotation,
+        keep: flags.keep,
+        meaningOf,
+        clock,
+        note: say,
+        onRotated: events.rotated,
+      },
     }).catch((error: unknown) => {
       if (error instanceof StoreError) return error
       throw error
     })
     if (opened instanceof StoreError) return failed(opened.message)
 
-    const logger = createLogger({ file: opened, clock, say })
+    const onStuck = (reason: string): void => tell('stuck', { reason })
+    const logger = createLogger({ file: opened, clock, say, onProgress: events.progress, onStuck })
     const clientId = flags.id ?? usualId(file.path)
     const fatal = new AbortController()
     let failure: string | undefined
@@ -105,11 +120,13 @@ export async function log(flags: LogFlags): Promise<number> {
           onMessage: (message) => (group?.hear(message) === true ? undefined : logger.take(message)),
           onConnected(resumed) {
             if (link !== undefined) group?.connected()
+            tell('connected', { resumed })
             if (!resumed && (connects > 0 || opened.continued)) say(forgotten(clientId))
             connects += 1
             connectedAt = clock.monotonic()
           },
           onAway(error: ConnectionError) {
+            tell('away', { reason: error.message })
             const soon = clock.monotonic() - connectedAt < STABLE_MS
             kicks = error.kind === 'closed' && soon ? kicks + 1 : 0
             if (kicks === KICKS) say(`is another client called ${clientId}, too? Each logger needs an --id of its own`)
@@ -121,6 +138,7 @@ export async function log(flags: LogFlags): Promise<number> {
       signal.removeEventListener('abort', early)
       if (share !== undefined && link.protocol === 4) give('--share needs MQTT 5, which this broker does not speak')
       if (link.connected) group?.connected()
+      tell('logging', { topics: filters.map(({ filter }) => filter), broker: mqtt.url, file: file.path, id: clientId })
       say(`logging ${filters.map(({ filter }) => filter).join(' and ')} of ${mqtt.url} to ${path}, as ${clientId}`)
       say(BROKER_HINT)
       await aborted(AbortSignal.any([signal, fatal.signal]))
@@ -137,7 +155,9 @@ export async function log(flags: LogFlags): Promise<number> {
     )
     if (result.waiting > 0)
       failure ??= `${result.waiting} messages are not on disk: the broker has them for ${clientId}`
-    return failure === undefined ? EXIT.ok : failed(failure)
+    const code = failure === undefined ? EXIT.ok : failed(failure)
+    await events.end(result, code)
+    return code
   })
 }
 

@@ -10,6 +10,7 @@ import { createLog } from '../log.ts'
 import { isForeign, MANIFEST_FILE, type ManifestContents, manifestFile } from '../manifest.ts'
 import { ConnectionError } from '../mqtt-errors.ts'
 import { purge as purgeBroker } from '../purge.ts'
+import { jsonText, printable } from '../tools/printable.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
 import { loadEnv, printWarnings } from './problems.ts'
@@ -21,13 +22,17 @@ export interface PurgeFlags {
   readonly state?: string
   readonly dryRun?: boolean
   readonly force?: boolean
+  readonly json?: boolean
 }
 
+/** Characters of a topic and what is wrong with it. */
+const LONGEST_LINE = 2000
 /** Where systemd puts the state of our unit (`StateDirectory=` in deploy/sensor-node.service). */
 const USUAL_STATE = '/var/lib/sensor-node'
 
 /**
- * Clears and prints. The exit code is 0 where nothing of the node is left at the broker, or nothing was to be done.
+ * Clears and prints. The exit code is 0 where nothing of the node is left at the broker, or nothing was to be done,
+ * and 69 where the broker could not be had.
  *
  * @throws ConfigError with all problems
  */
@@ -39,6 +44,8 @@ export async function purge(flags: PurgeFlags): Promise<number> {
   const manifest = await readManifest(folder)
   const signal = untilSignal(() => process.stderr.write('stopping …\n'))
   const dryRun = flags.dryRun ?? false
+  const asJson = flags.json === true
+  const problems: Record<string, string> = {}
   try {
     const { online, cleared, left } = await purgeBroker(
       {
@@ -49,11 +56,22 @@ export async function purge(flags: PurgeFlags): Promise<number> {
         root: '/',
         dryRun,
         force: flags.force ?? false,
-        onTopic: (topic, problem) =>
-          process.stdout.write(`${problem === undefined ? topic : `${topic} is not cleared: ${problem}`}\n`),
+        onTopic(topic, problem) {
+          if (problem !== undefined) problems[topic] = problem
+          const line = problem === undefined ? topic : `${topic} is not cleared: ${problem}`
+          if (!asJson) process.stdout.write(`${printable(line, LONGEST_LINE)}\n`)
+        },
       },
       signal,
     )
+    if (asJson) {
+      const told = left.map((topic) => ({
+        topic,
+        ...(problems[topic] === undefined ? {} : { error: problems[topic] }),
+      }))
+      const result = { node: config.node.id, broker: config.mqtt.url, dry_run: dryRun, online, cleared, left: told }
+      process.stdout.write(`${jsonText(result, 2)}\n`)
+    }
     if (online) {
       const remedy = 'stop it before (sudo systemctl stop sensor-node), or say --force'
       process.stderr.write(`${config.node.id} is online, and would publish all of it again: ${remedy}\n`)
@@ -71,7 +89,7 @@ export async function purge(flags: PurgeFlags): Promise<number> {
   } catch (error) {
     if (!(error instanceof ConnectionError) && !signal.aborted) throw error
     process.stderr.write(`${config.mqtt.url}: ${signal.aborted ? 'stopped before the end' : messageOf(error)}\n`)
-    return EXIT.failed
+    return signal.aborted ? EXIT.failed : EXIT.unavailable
   }
 }
 
@@ -85,7 +103,7 @@ async function readManifest(folder: string): Promise<ManifestContents | undefine
     note(codeOf(error) === 'ENOENT' ? 'is not there' : `can’t be read (${messageOf(error)})`)
     return undefined
   }
-  const found = await manifestFile(folder, await createLog('warn', process.stdout.isTTY)).load()
+  const found = await manifestFile(folder, await createLog('warn', process.stderr.isTTY, 2)).load()
   if (found === undefined || !isForeign(found, await readMachineId('/'))) return found
   note('was made on another machine')
   return undefined
@@ -106,7 +124,7 @@ async function forget(
       const still = <T>(all: Readonly<Record<string, T>>) =>
         Object.fromEntries(Object.entries(all).filter(([topic]) => !cleared.has(topic)))
       const { uid, gid } = await stat(path)
-      const kept = manifestFile(folder, await createLog('warn', process.stdout.isTTY))
+      const kept = manifestFile(folder, await createLog('warn', process.stderr.isTTY, 2))
       await kept.save(() => ({ ...before, topics, entities: still(before.entities), removed: still(before.removed) }))
       await chown(path, uid, gid) // root may have called us
     }

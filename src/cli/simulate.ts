@@ -7,6 +7,7 @@ import { silentLog } from '../log.ts'
 import { runFleet } from '../simulate/fleet.ts'
 import { createNode, type VirtualNode } from '../simulate/node.ts'
 import type { BrokerFlags } from './broker-flags.ts'
+import { createEvents } from './events.ts'
 import { EXIT } from './exit-code.ts'
 import { packageVersion } from './package.ts'
 import { withBroker } from './with-broker.ts'
@@ -19,6 +20,7 @@ export interface SimulateFlags extends BrokerFlags {
   readonly sensors: number
   readonly prefix: string
   readonly clear?: boolean
+  readonly json?: boolean
 }
 
 /** Besides those of the nodes: Node.js itself, its pools, files. */
@@ -63,12 +65,17 @@ export async function simulate(flags: SimulateFlags): Promise<number> {
       const run = randomBytes(4).toString('hex')
       return createNode({ config, run, version, password, host, clock, log, random, root })
     }
+    const tell = createEvents(flags.json, clock)
+    const onConnected = (connected: number, reason: string | undefined): void =>
+      tell('connected', { connected, nodes: flags.nodes, ...(reason === undefined ? {} : { reason }) })
+    tell('simulating', { nodes: flags.nodes, broker: mqtt.url })
     say(`${flags.nodes} nodes at ${mqtt.url}; Ctrl-C ends them`)
     const { records, away } = await runFleet(
-      { count: flags.nodes, create, clear: flags.clear ?? false, clock, say },
+      { count: flags.nodes, create, clear: flags.clear ?? false, clock, say, onConnected },
       signal,
     )
     say(`${records} records delivered`)
+    tell('end', { records, away, code: away === 0 ? EXIT.ok : EXIT.failed })
     if (away === 0) return EXIT.ok
     say(
       `${away} nodes were not connected at the end${flags.clear === true ? ': what the broker keeps of them is still there' : ''}`,

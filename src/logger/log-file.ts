@@ -26,6 +26,8 @@ export interface LogFileOptions {
   readonly clock: Clock
   /** Something that a person should know; not a failure. */
   readonly note: (text: string) => void
+  /** A file has been put away under this name; those beyond `keep` were removed. */
+  readonly onRotated?: (name: string, removed: readonly string[]) => void
   /** A test puts a disk that fails in its place. */
   readonly open?: typeof openFile
 }
@@ -178,9 +180,10 @@ export async function openLogFile(options: LogFileOptions) {
     await rename(file, name)
     await openCurrent()
     await journal.replace()
-    if (keep === undefined) return
-    const away = rotatedOf(file, await readdir(dirname(file)))
-    for (const old of away.slice(0, Math.max(0, away.length - keep))) await unlink(join(dirname(file), old))
+    const away = keep === undefined ? [] : rotatedOf(file, await readdir(dirname(file)))
+    const removed = away.slice(0, Math.max(0, away.length - (keep ?? 0))).map((old) => join(dirname(file), old))
+    for (const old of removed) await unlink(old)
+    options.onRotated?.(name, removed)
   }
 
   /** Somebody may have moved the file, as logrotate does. */

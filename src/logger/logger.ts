@@ -14,11 +14,19 @@ export interface LoggerOptions {
   readonly clock: Clock
   /** A line for a person. */
   readonly say: (line: string) => void
+  /** After each batch, and for records that were there already. */
+  readonly onProgress?: (so: Progress) => void
+  /** The disk takes nothing, and why; it is told once for each reason. */
+  readonly onStuck?: (reason: string) => void
 }
 
-export interface Written {
+/** Since the start. */
+export interface Progress {
   readonly rows: number
   readonly duplicates: number
+}
+
+export interface Written extends Progress {
   /** Messages that wait for the disk; they are not acknowledged. */
   readonly waiting: number
 }
@@ -32,7 +40,7 @@ const LARGEST_BATCH = 1000
 /** Kinds of messages that can't be understood are told once each; so many topics. */
 const MAX_COMPLAINTS = 100
 
-export function createLogger({ file, clock, say }: LoggerOptions) {
+export function createLogger({ file, clock, say, onProgress, onStuck }: LoggerOptions) {
   const pending: { readonly taken: Taken; readonly done: () => void }[] = []
   const complained = new Set<string>()
   let rows = 0
@@ -54,7 +62,10 @@ export function createLogger({ file, clock, say }: LoggerOptions) {
         return true
       } catch (error) {
         if (!(error instanceof StoreError)) throw error
-        if (told !== error.kind) say(`${error.message}; nothing is acknowledged meanwhile, trying again`)
+        if (told !== error.kind) {
+          say(`${error.message}; nothing is acknowledged meanwhile, trying again`)
+          onStuck?.(error.message)
+        }
         told = error.kind
         if (stopping) return false
         await pause(clock, backoff(failures, RETRY), stop.signal)
@@ -93,6 +104,7 @@ export function createLogger({ file, clock, say }: LoggerOptions) {
         if (!(await write(batch.map(({ taken }) => taken)))) break
         pending.splice(0, batch.length)
         for (const { done } of batch) done()
+        onProgress?.({ rows, duplicates })
       }
       return { rows, duplicates, waiting: pending.length }
     },

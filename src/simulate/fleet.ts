@@ -12,6 +12,8 @@ export interface FleetOptions {
   readonly clock: Clock
   /** A line for a person. */
   readonly say: (line: string) => void
+  /** So many are connected, of all; where it has changed. `reason`: of most of the others. */
+  readonly onConnected?: (connected: number, reason: string | undefined) => void
 }
 
 export interface FleetEnd {
@@ -45,7 +47,8 @@ export async function runFleet(options: FleetOptions, signal: AbortSignal): Prom
   return { records, away: left.filter((connected) => !connected).length }
 }
 
-async function look(nodes: readonly VirtualNode[], { count, clock, say }: FleetOptions, signal: AbortSignal) {
+async function look(nodes: readonly VirtualNode[], options: FleetOptions, signal: AbortSignal): Promise<void> {
+  const { count, clock, say, onConnected } = options
   let told = ''
   while (!signal.aborted) {
     await pause(clock, nodes.length < count ? LOOK_MS / 10 : LOOK_MS, signal)
@@ -56,7 +59,10 @@ async function look(nodes: readonly VirtualNode[], { count, clock, say }: FleetO
       away.length === 0 && nodes.length === count
         ? `all ${count} nodes are connected`
         : `${nodes.length - away.length} of ${count} nodes are connected${reason === undefined ? '' : `; the others: ${reason}. ${LIMITS}`}`
-    if (line !== told && (nodes.length === count || reason !== undefined)) say(line)
+    if (line !== told && (nodes.length === count || reason !== undefined)) {
+      say(line)
+      onConnected?.(nodes.length - away.length, reason)
+    }
     told = line
   }
 }
