@@ -71,6 +71,19 @@ describeWith(
       expect(rows[0]).toMatchObject({ node: 'n1', metric: 'temperature', value: 19.5, unit: '°C', status: 'online' })
     })
 
+    it('watch shows only the nodes and sensors that it is asked for', async () => {
+      for (const topic of ['fridge/temperature', 'fridge/shelf/humidity', 'n1/attic/temperature', 'n1/humidity'])
+        keep(`sensors/${topic}`, '1')
+      keep('devices/n2/status', 'online')
+      const watch = begin(['watch', 'attic', 'fridge/*', '--url', broker.url, '--every', '100ms'])
+      await watch.wrote(/(attic[\s\S]*){3}/)
+      expect(await watch.end('SIGINT')).toBe(0)
+      const rows = [...watch.output().matchAll(/Z {2}(\S+) {2}(\S+) {2}(\S+) /g)].map(([, ...row]) => row.join(' '))
+      expect([...new Set(rows)]).toEqual(['fridge - temperature', 'fridge shelf humidity', 'n1 attic temperature'])
+      const wrong = await run('watch', 'a//b', '--url', broker.url)
+      expect(wrong).toMatchObject({ code: 78, output: expect.stringContaining('“a//b” names neither a node') })
+    })
+
     it('watch outlives the broker, and says so', async () => {
       const watch = begin(['watch', '--url', broker.url])
       publish('sensors/n1/temperature', '1')

@@ -59,6 +59,8 @@ topic and error. Exit codes: 0; 1 something is left; 69 the broker can't be had;
 `
 
 const WATCH_HELP = `
+One word is a node or a sensor, whosever it is. In a shell, * stands in quotes: sensor-node watch attic 'fridge/*'. Pins are
+metrics of their node: 'fridge/gpio*'.
 Works with any publisher of sensors/<node>/<metric>. AGE “kept” is a value that the broker had kept: how old it is, nobody
 says. Until Ctrl-C. With --json: time, node, sensor, metric, name, value, unit, age (seconds), status, alerts; what is not
 known is absent. Exit codes: 0; 69 the broker can't be had at the start; 78 an option or the configuration is wrong.
@@ -222,6 +224,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 
   addBrokerOptions(program.command('watch'))
     .description('show the newest value of every metric of every node, live')
+    .argument('[what...]', 'only these nodes and sensors, * is anything: attic, fridge/*, fridge/shelf/temperature')
     .addOption(
       new Option(
         '--every <time>',
@@ -230,9 +233,9 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     )
     .option('--json', 'print a JSON object for each change, one a line')
     .addHelpText('after', WATCH_HELP)
-    .action(async (flags: WatchFlags) => {
+    .action(async (what: string[], flags: WatchFlags) => {
       const { watch } = await import('./watch.ts')
-      code = await watch(flags)
+      code = await watch(what, flags)
     })
 
   addBrokerOptions(program.command('fleet'))

@@ -1,5 +1,5 @@
 /** What the command line knows, as data: read from commander's definitions, for completion and manual, so that neither drifts. */
-import type { Command, Option } from 'commander'
+import type { Argument, Command, Option } from 'commander'
 
 /** What a value may be: one of these words, a file, or anything. */
 export type Values = readonly string[] | 'file' | 'any'
@@ -44,7 +44,7 @@ export function commandTree(command: Command): CommandNode {
       values: option.required || option.optional ? valuesOf(nameIn(option.flags), option.argChoices) : undefined,
     })),
     args: command.registeredArguments.map((argument) => ({
-      shown: argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
+      shown: shownAs(argument),
       description: argument.description,
       values: valuesOf(argument.name(), argument.argChoices),
     })),
@@ -58,6 +58,11 @@ export function commandTree(command: Command): CommandNode {
 
 function valuesOf(name: string, choices: readonly string[] | undefined): Values {
   return choices ?? USUAL_WORDS[name] ?? (FILES.includes(name) ? 'file' : 'any')
+}
+
+function shownAs(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`
+  return argument.required ? `<${name}>` : `[${name}]`
 }
 
 function nameIn(flags: string): string {

@@ -1,10 +1,13 @@
 /** `sensor-node watch`: the newest value of every metric of every node, live. */
 import { pause } from '../clock.ts'
+import { ConfigError } from '../errors.ts'
 import type { Size } from '../tools/frame.ts'
 import { connectTool } from '../tools/link.ts'
+import { printable } from '../tools/printable.ts'
 import { createReadings, type Readings, type Row } from '../tools/readings.ts'
 import { rowJson, rowLine, rowLines } from '../tools/row-text.ts'
-import { createReader, filtersOf } from '../tools/topics.ts'
+import { parseSelection, type Selection } from '../tools/selection.ts'
+import { createReader, filtersOf, type Meaning } from '../tools/topics.ts'
 import type { BrokerFlags } from './broker-flags.ts'
 import { EXIT } from './exit-code.ts'
 import { createPrinter } from './printer.ts'
@@ -26,9 +29,12 @@ const FIRST_MS = 1000
 /**
  * Shows until it is told to stop.
  *
- * @throws ConfigError with all problems of the flags, or of the configuration's `mqtt`
+ * @param wanted nodes and sensors; none: all
+ * @throws ConfigError with all problems of the arguments, or of the configuration's `mqtt`
  */
-export async function watch(flags: WatchFlags): Promise<number> {
+export async function watch(wanted: readonly string[], flags: WatchFlags): Promise<number> {
+  const chosen = wanted.length === 0 ? undefined : parseSelection(wanted)
+  if (wanted.length > 0 && chosen === undefined) throw notChosen(wanted)
   return withBroker(flags, async (basics, signal, { topics, node: own }) => {
     const { clock } = basics
     const readings = createReadings()
@@ -43,6 +49,7 @@ export async function watch(flags: WatchFlags): Promise<number> {
     const show = flags.json === true ? rowJson : rowLine
     const print = createPrinter(process.stdout, signal)
     const lines = (rows: readonly Row[]): string[] => rows.map((row) => show(row, clock.now()))
+    const only = (rows: Row[]): Row[] => (chosen === undefined ? rows : rows.filter(chosen.has))
     const link = await connectTool(
       {
         ...basics,
@@ -54,7 +61,8 @@ export async function watch(flags: WatchFlags): Promise<number> {
           if (meaning === undefined) return undefined
           const heard = { payload, retained, ...(expiresMs === undefined ? {} : { expiresMs }) }
           const told = meaning.node === undefined && meaning.kind !== 'pin' ? { ...meaning, node: own } : meaning
-          const changed = readings.hear(topic, told, heard, clock.now())
+          if (chosen !== undefined && !mayShow(chosen, told)) return undefined
+          const changed = only(readings.hear(topic, told, heard, clock.now()))
           return onScreen || flags.every !== undefined ? undefined : print(lines(changed))
         },
         onAway: () => {
@@ -68,14 +76,27 @@ export async function watch(flags: WatchFlags): Promise<number> {
       signal,
     )
     if (onScreen) {
-      const picture = ({ rows }: Size): Picture => pictureOf(readings, rows, clock.now(), notice || basics.mqtt.url)
+      const picture = ({ rows: room }: Size): Picture => {
+        const rows = only(readings.rows(clock.now()))
+        const counts = {
+          ...(chosen === undefined ? readings.counts : countsOf(rows)),
+          leftOut: readings.counts.leftOut,
+        }
+        const nothing = chosen !== undefined && rows.length === 0 ? [`nothing here fits ${wanted.join(' ')}`] : []
+        return pictureOf(
+          { rows, counts, nothing: nothing.map((line) => printable(line)) },
+          room,
+          clock.now(),
+          notice || basics.mqtt.url,
+        )
+      }
       await showOn(process.stdout, { picture, everyMs: flags.every ?? REDRAW_MS, clock }, signal)
     } else if (flags.every !== undefined) {
       let waitMs = Math.min(flags.every, FIRST_MS)
       while (!signal.aborted) {
         await pause(clock, waitMs, signal)
         waitMs = flags.every
-        if (!signal.aborted) await print(lines(readings.rows(clock.now())))
+        if (!signal.aborted) await print(lines(only(readings.rows(clock.now()))))
       }
     }
     await link.ended
@@ -85,9 +106,44 @@ export async function watch(flags: WatchFlags): Promise<number> {
   })
 }
 
+function mayShow(chosen: Selection, meaning: Meaning): boolean {
+  const sensor = 'sensor' in meaning ? meaning.sensor : undefined
+  // What is said of a node as a whole may be about a sensor that is wanted.
+  if (meaning.kind !== 'metric' && meaning.kind !== 'data') return true
+  return chosen.mayHave(meaning.node ?? '', sensor)
+}
+
+function notChosen(wanted: readonly string[]): ConfigError {
+  const problems = wanted
+    .filter((one) => parseSelection([one]) === undefined)
+    .map((one) => ({
+      ...{ line: 0, column: 0, path: 'watch', message: `“${printable(one)}” names neither a node nor a sensor` },
+      suggestion: 'it must be NODE, SENSOR, NODE/SENSOR or NODE/SENSOR/METRIC, with * for anything',
+    }))
+  return new ConfigError('command line', problems)
+}
+
+/** Of what is wanted alone. */
+function countsOf(rows: readonly Row[]) {
+  const nodes = new Map(rows.map(({ node, status }) => [node, status]))
+  return {
+    nodes: nodes.size,
+    offline: [...nodes.values()].filter((status) => status === 'offline').length,
+    values: rows.filter(({ value }) => value !== undefined).length,
+    alerts: new Set(rows.flatMap(({ node, alerts }) => alerts.map((name) => `${node}/${name}`))).size,
+  }
+}
+
+interface Shown {
+  readonly rows: readonly Row[]
+  readonly counts: Readings['counts']
+  /** In place of rows. */
+  readonly nothing: readonly string[]
+}
+
 /** What the screen shows. @param room lines that it has  @param title at its top */
-function pictureOf(readings: Readings, room: number, now: number, title: string): Picture {
-  const { nodes, offline, values, alerts, leftOut } = readings.counts
+function pictureOf({ rows, counts, nothing }: Shown, room: number, now: number, title: string): Picture {
+  const { nodes, offline, values, alerts, leftOut } = counts
   const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
   const parts = [
     counted(nodes, 'node') + (offline === 0 ? '' : ` (${offline} offline)`),
@@ -95,7 +151,9 @@ function pictureOf(readings: Readings, room: number, now: number, title: string)
     counted(alerts, 'alert'),
     ...(leftOut === 0 ? [] : [`${leftOut} messages left out`]),
   ]
-  const rows = readings.rows(now)
   const lines = rowLines(rows.slice(0, room), now)
-  return { lines: [`${title}  ${parts.join(', ')}`, '', ...lines], total: rows.length + 3 }
+  return {
+    lines: [`${title}  ${parts.join(', ')}`, '', ...lines, ...nothing],
+    total: rows.length + nothing.length + 3,
+  }
 }
