@@ -29,8 +29,9 @@ const sources = new Map(
 const files = [...sources.keys()]
 const imports = new Map(files.map((file) => [file, importsOf(file)]))
 
+/** A comment begins a line, or follows a blank: `fridge/*` in a text begins none. */
 function withoutComments(source: string): string {
-  return source.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1')
+  return source.replace(/(?<=^|\s)\/\*[\s\S]*?\*\//gm, '').replace(/(^|\s)\/\/.*$/gm, '$1')
 }
 
 function importsOf(file: string): Import[] {

@@ -66,6 +66,27 @@ describeWith(['mosquitto'], 'sensor-node simulate', () => {
     expect(await kept(url)).toEqual([])
   })
 
+  it('fleet shows queue and faults of virtual nodes as of any other', async () => {
+    const { url, observer, fleet } = await start('--sensors', '2', '--fail-every', '7')
+    await observer.until(({ topic, payload }) => /^devices\/sim-03\/health$/.test(topic) && /on demand/.test(payload))
+    const json = await runToEnd(['fleet', '--url', url, '--json'], {
+      by: ['bash', '-c', 'exec "$@" 2>/dev/null', '--'],
+    })
+    const nodes: { queue?: number; version?: string; status: string }[] = JSON.parse(json.output).nodes
+    expect(nodes).toHaveLength(12)
+    for (const one of nodes)
+      expect(one).toMatchObject({ status: 'online', version: expect.any(String), queue: expect.any(Number) })
+    const told = observer.seen.filter(({ topic }) => topic === 'devices/sim-03/health')
+    const failing = told
+      .map(({ payload }) => JSON.parse(payload))
+      .find(({ sensors }) => sensors[1].status === 'offline')
+    expect(failing).toMatchObject({
+      sensors: [{ type: 'simulated' }, { id: 's2', failed: 1, error: expect.stringContaining('fail_every') }],
+      outbox: { depth: expect.any(Number), store: 'memory' },
+    })
+    expect(await fleet.end('SIGTERM')).toBe(0)
+  })
+
   it('a crash makes every will come true', async () => {
     const { observer, fleet } = await start()
     const offline = Promise.all(

@@ -3,8 +3,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../duration.ts'
 
 const HELP = `
-Each node has a connection, a client id and a will of its own, and publishes what the agent does: status, info, metrics
-and records with run and seq. At the end all are offline at the broker, which keeps their last values; --clear takes these
+Each node has a connection, a client id and a will of its own, and publishes what the agent does: status, info, health,
+metrics and records with run and seq; the memory in health is that of all of them. At the end all are offline at the broker, which keeps their last values; --clear takes these
 back. Each node needs a file descriptor here and at the broker (ulimit -n; LimitNOFILE= of its service).
 With --json, standard output tells of {"time","event",…}: simulating (nodes, broker), connected (connected, nodes, and the
 reason of most of the others, where there are any), end (records, away, code).
@@ -20,6 +20,9 @@ export function addSimulateOptions(command: Command): Command {
     )
     .addOption(new Option('--sensors <number>', 'of each node').argParser(whole(100)).default(1))
     .addOption(new Option('--prefix <text>', 'how their ids begin').argParser(prefix).default('sim-'))
+    .addOption(
+      new Option('--fail-every <number>', 'every so manieth read of each sensor fails').argParser(whole(1_000_000)),
+    )
     .option('--clear', 'at the end, take from the broker what it keeps of them')
     .option('--json', 'print a JSON object for what happens, one a line')
     .addHelpText('after', HELP)

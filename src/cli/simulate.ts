@@ -19,6 +19,7 @@ export interface SimulateFlags extends BrokerFlags {
   readonly interval: number
   readonly sensors: number
   readonly prefix: string
+  readonly failEvery?: number
   readonly clear?: boolean
   readonly json?: boolean
 }
@@ -63,7 +64,7 @@ export async function simulate(flags: SimulateFlags): Promise<number> {
         home_assistant: undefined,
       }
       const run = randomBytes(4).toString('hex')
-      return createNode({ config, run, version, password, host, clock, log, random, root })
+      return createNode({ config, run, version, password, host, clock, log, random, root, failEvery: flags.failEvery })
     }
     const tell = createEvents(flags.json, clock)
     const onConnected = (connected: number, reason: string | undefined): void =>
