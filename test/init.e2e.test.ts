@@ -65,8 +65,24 @@ describe('sensor-node init without a terminal', () => {
   it('says all that is wrong with the options, and writes nothing', async () => {
     const { code, output } = await init('--yes', '--no-scan', '--id', 'a b', '--url', 'http://x', '--input', '40')
     expect(code).toBe(78)
-    for (const part of ['node.id', 'mqtt.url', 'gpio.inputs[0].pin']) expect(output).toContain(part)
+    for (const part of ['--id: must', '--url: must', '--input 40: must']) expect(output).toContain(part)
     expect(await readdir(folder)).toEqual([])
+  })
+
+  it.each([
+    [
+      ['--output', '4=A', '--input', '4'],
+      '--input 4: pin 4 is used twice: here, and by --output 4=A (a pin has one use)',
+    ],
+    [['--output', '17='], '--output 17=: must not be empty'],
+    [['--password-file', 'x'], '--password-file: needs --username beside it'],
+    [['--username', 'me', '--password-file', 'x'], 'x does not exist (create it, or correct the path)'],
+    [['--url', 'mqtt://u:p@h'], '--url: must carry no user name and password; use --username and --password-file'],
+  ])('tells what is wrong with %j in the words of the options', async (args, message) => {
+    const { code, output } = await init('--yes', '--no-scan', ...args)
+    expect(code).toBe(78)
+    expect(output).toContain(message)
+    expect(output).not.toMatch(/ at \d+:\d+|gpio\.|mqtt\.|node\.id|this file/)
   })
 
   it('wants the password file to be there, relative to where it was named from', async () => {
@@ -111,8 +127,9 @@ function onTerminal(args: string, answers: readonly string[]): Promise<{ code: n
 
 describeWith(['script'], 'sensor-node init on a terminal', () => {
   it('asks, asks again where an answer is wrong, and writes what check accepts', async () => {
-    const { code, output } = await onTerminal('', ['my node\r', 'kitchen\r', '\r', '\r', '17=LED\r', '\r'])
+    const { code, output } = await onTerminal('', ['my node\r', 'kitchen\r', '\r', '\r', '17=LED\r', '17=Door\r', '\r'])
     expect(output).toContain('must be 1 to 64 letters')
+    expect(output).toMatch(/ {2}pin 17 is used twice: here, and by 17=LED; a pin has one use/)
     expect(code).toBe(0)
     const checked = await runToEnd(['check'], { cwd: folder })
     expect([checked.code, checked.output]).toEqual([0, expect.stringContaining('gpio/17/command')])

@@ -1,5 +1,6 @@
 /** The questions of `init`: each until the answer is right, by the rules of the configuration itself. */
 import { type Draft, type JudgeEnv, judge, type PinAnswer, pinAnswers } from './init-draft.ts'
+import { inAnswer } from './init-words.ts'
 
 /** Somebody who answers. @throws the reason of the signal, where they would rather not */
 export interface Person {
@@ -52,8 +53,7 @@ export async function askAll(
         draft = tried
         return
       }
-      for (const { message, suggestion } of wrong)
-        person.tell(`  ${message}${suggestion === undefined ? '' : `; ${suggestion}`}`)
+      for (const one of wrong) person.tell(`  ${inAnswer(one, tried)}`)
     }
   }
 

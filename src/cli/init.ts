@@ -10,6 +10,7 @@ import { ConfigError, codeOf, messageOf } from '../errors.ts'
 import { EXIT } from './exit-code.ts'
 import { BOARD, type Draft, draftText, type JudgeEnv, judge, pinAnswers, sensorLines } from './init-draft.ts'
 import { askAll, type Given, type Person } from './init-questions.ts'
+import { inOptions } from './init-words.ts'
 import { packageFile } from './package.ts'
 import { loadEnvHere } from './problems.ts'
 import { lookHere } from './scan.ts'
@@ -72,7 +73,7 @@ export async function init(named: string | undefined, flags: InitFlags): Promise
     if (first.problems.length > 0)
       throw new ConfigError(
         'command line',
-        first.problems.map((one) => ({ ...one, line: 0, column: 0 })),
+        first.problems.map((one) => inOptions(one, start)),
       )
     const whole = { ...start, id: given.id ?? first.node }
     const draft = flags.yes === true ? whole : await interview(whole, given, found, { env, screen }, signal)
