@@ -194,6 +194,37 @@ describeWith(['mosquitto'], 'sensor-node log', () => {
     expect(await loggers[1]?.end('SIGTERM')).toBe(0)
   }, 120_000)
 
+  it('of four loggers two die at once, then the one that looked after them: nothing is lost, nobody fights', async () => {
+    const { url } = await broker()
+    const names = ['a', 'b', 'c', 'd'] as const
+    const loggers = new Map<string, AgentProcess>()
+    for (const name of names)
+      loggers.set(name, await start(url, '--share', 'archive', '--id', name, '--jsonl', place(`${name}.jsonl`)))
+    const publish = await publisher(url)
+    let count = 0
+    const some = async (): Promise<void> => {
+      for (const end = count + 300; count < end; count += 1) await publish('sensors/n/data', record(count))
+    }
+    const kill = (name: string) => loggers.get(name)?.end('SIGKILL')
+    await some()
+    await Promise.all([some(), kill('a'), kill('c')])
+    await loggers.get('b')?.wrote(/a is away: its share comes here/)
+    await loggers.get('d')?.wrote(/c is away: its share comes here/)
+    await Promise.all([some(), kill('b')])
+    await loggers.get('d')?.wrote(/a is away: its share comes here/)
+    await loggers.get('d')?.wrote(/b is away: its share comes here/)
+    await some()
+    const written = (): Set<unknown> => new Set(names.flatMap((name) => seqs(linesOf(`${name}.jsonl`))))
+    await until(() => written().size === count)
+    expect(await loggers.get('d')?.end('SIGTERM')).toBe(0)
+    expect(
+      loggers
+        .get('d')
+        ?.output()
+        .match(/is away/g),
+    ).toHaveLength(3)
+  }, 60_000)
+
   it('a logger that comes back gets its own share again', async () => {
     const { url } = await broker()
     const args = ['--share', 'archive']

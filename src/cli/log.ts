@@ -97,7 +97,7 @@ export async function log(flags: LogFlags): Promise<number> {
       share === undefined
         ? undefined
         : createGroup({
-            ...{ group: share, clientId, say },
+            ...{ group: share, clientId, clock, say },
             publish: async (message) => link?.publish(message),
             adopt: (peer, onAway, until) =>
               connectTool(
@@ -128,9 +128,12 @@ export async function log(flags: LogFlags): Promise<number> {
           onAway(error: ConnectionError) {
             tell('away', { reason: error.message })
             const soon = clock.monotonic() - connectedAt < STABLE_MS
-            kicks = error.kind === 'closed' && soon ? kicks + 1 : 0
+            const taken = error.kind === TAKEN_OVER
+            kicks = soon && (taken || error.kind === 'closed') ? kicks + 1 : taken ? 1 : 0
             if (kicks === KICKS) say(`is another client called ${clientId}, too? Each logger needs an --id of its own`)
-            if (error.kind === TAKEN_OVER) give(`another client is ${clientId}: give each logger an --id of its own`)
+            // Another one of the group may have taken us for dead, and leaves when we are back.
+            if (taken && (share === undefined || kicks >= KICKS))
+              give(`another client is ${clientId}: give each logger an --id of its own`)
           },
         },
         leave.signal,
