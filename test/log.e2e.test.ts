@@ -68,30 +68,41 @@ describeWith(['mosquitto'], 'sensor-node log', () => {
   const seqs = (lines: readonly Line[]): (number | undefined)[] => lines.map(({ seq }) => seq)
   const range = (count: number): number[] => Array.from({ length: count }, (_, seq) => seq)
 
-  it('killed in mid-write again and again, has every record once and no half line', async () => {
-    const { url } = await broker()
-    const args = ['--jsonl', place('r.jsonl'), '--id', 'archive']
-    let logger = await start(url, ...args)
-    const publish = await publisher(url)
-    const COUNT = 3000
-    let published = 0
-    const publishing = (async () => {
-      while (published < COUNT) {
-        const next = range(50).map((index) => publish('sensors/n/data', record(published + index)))
-        published += next.length
-        await Promise.all(next)
+  it.each([
+    ['in mid-write', []],
+    ['while it puts files away', ['--rotate', '10kB']],
+  ])(
+    'killed %s again and again, has every record once and no half line',
+    async (_, more) => {
+      const { url } = await broker()
+      const args = ['--jsonl', place('r.jsonl'), '--id', 'archive', ...more]
+      const all = (): Line[] =>
+        readdirSync(folder)
+          .filter((name) => /\.jsonl$/.test(name))
+          .flatMap(linesOf)
+      let logger = await start(url, ...args)
+      const publish = await publisher(url)
+      const COUNT = 3000
+      let published = 0
+      const publishing = (async () => {
+        while (published < COUNT) {
+          const next = range(50).map((index) => publish('sensors/n/data', record(published + index)))
+          published += next.length
+          await Promise.all(next)
+        }
+      })()
+      for (let kill = 1; kill <= 4; kill += 1) {
+        await until(() => existsSync(place('r.jsonl')) && published >= (COUNT / 6) * kill)
+        expect(await logger.end('SIGKILL')).toBe('SIGKILL')
+        logger = await start(url, ...args)
       }
-    })()
-    for (let kill = 1; kill <= 4; kill += 1) {
-      await until(() => existsSync(place('r.jsonl')) && published >= (COUNT / 6) * kill)
-      expect(await logger.end('SIGKILL')).toBe('SIGKILL')
-      logger = await start(url, ...args)
-    }
-    await publishing
-    await until(() => seqs(linesOf('r.jsonl')).length >= COUNT)
-    expect(await logger.end('SIGTERM')).toBe(0)
-    expect(seqs(linesOf('r.jsonl')).sort((a = 0, b = 0) => a - b)).toEqual(range(COUNT))
-  }, 90_000)
+      await publishing
+      await until(() => all().length >= COUNT)
+      expect(await logger.end('SIGTERM')).toBe(0)
+      expect(seqs(all()).sort((a = 0, b = 0) => a - b)).toEqual(range(COUNT))
+    },
+    90_000,
+  )
 
   it('an outage of the logger loses nothing, and metrics are not taken from who has records', async () => {
     const { url } = await broker()

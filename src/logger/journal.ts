@@ -17,6 +17,8 @@ export interface Batch {
   readonly crc: number
   /** The day that the file is of. */
   readonly day: string
+  /** Of the file, by which it is found where somebody has moved it. */
+  readonly inode?: number | undefined
   readonly places: readonly (readonly [Source, string, number])[]
 }
 
@@ -45,6 +47,7 @@ const batch = z.object({
   to: z.number(),
   crc: z.number(),
   day: z.string(),
+  inode: z.number().optional(),
   places: z.array(z.tuple([z.string(), z.string(), z.number()])),
 })
 

@@ -3,17 +3,19 @@
  * `append` resolves when the lines are on disk, and leaves the file as it was where they are not. Used by `logger.ts`.
  * Longer than most files: what is written and what a start makes of it are one invariant.
  */
-import { createReadStream } from 'node:fs'
+import { constants } from 'node:fs'
 import { type FileHandle, open as openFile, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Clock } from '../clock.ts'
 import { codeOf, messageOf, StoreError, type StoreErrorKind } from '../errors.ts'
 import type { Meaning } from '../tools/topics.ts'
-import { createIntake, type Intake, type Taken } from './intake.ts'
+import { createIntake, type Intake, type IntakeContents, type Taken } from './intake.ts'
 import { type Batch, type Journal, readJournal, startJournal, syncFolder, writeAt } from './journal.ts'
+import { cutAt, endOfLines, holds, movedTo } from './log-bytes.ts'
 import { dayOf, type Rotation, rotatedName, rotatedOf } from './rotation.ts'
 import { type Format, formatRows, HEADERS, type Row } from './row.ts'
+import { Seen } from './seen.ts'
 
 export interface LogFileOptions {
   readonly file: string
@@ -34,6 +36,11 @@ export interface LogFileOptions {
 
 export type LogFile = Awaited<ReturnType<typeof openLogFile>>
 
+type Places = readonly NonNullable<Taken['place']>[]
+
+/** Of one batch, while somebody else cuts off or removes the file. */
+const MOST_TRIES = 5
+
 /** What the file keeps for itself, beside it. */
 export const JOURNAL_SUFFIX = '.state'
 
@@ -48,10 +55,13 @@ export async function openLogFile(options: LogFileOptions) {
   let day = dayOf(clock.now())
   let intake: Intake
   let journal: Journal
+  /** What is in the file. The intake also knows what only waits for it, which a start must not take for written. */
+  let written = new Seen()
   try {
     intake = await recover()
     await openCurrent()
-    journal = await startJournal(`${file}${JOURNAL_SUFFIX}`, intake.contents, () => day)
+    const contents = (): IntakeContents => ({ ...intake.contents(), seen: written.contents() })
+    journal = await startJournal(`${file}${JOURNAL_SUFFIX}`, contents, () => day)
   } catch (error) {
     await handle?.close()
     throw storeError(error, file)
@@ -75,66 +85,37 @@ export async function openLogFile(options: LogFileOptions) {
     if (status !== undefined) day = found?.day ?? dayOf(status.mtimeMs)
     continued = found !== undefined
     const last = found?.batches.at(-1)
-    const whole = last === undefined || (status !== undefined && (await holds(last, status.size)))
+    const moved = last?.inode !== undefined && last.inode !== status?.ino
+    const place = moved ? await movedTo(file, last.inode) : status && file
+    const whole = last === undefined || (place !== undefined && (await holds(place, last)))
+    written = new Seen(found?.contents.seen)
     for (const one of found?.batches ?? []) {
-      if (one !== last || whole) for (const [source, run, seq] of one.places) fresh.restore(source, { run, seq })
+      if (one !== last || whole)
+        for (const [source, run, seq] of one.places) {
+          fresh.restore(source, { run, seq })
+          written.add(source, { run, seq })
+        }
     }
     if (status === undefined) return fresh
     if (!status.isFile()) throw new StoreError('io', `${file} is no file that can be appended to: name another`)
     await expectOurs()
-    const end = !whole && last !== undefined && status.size > last.from ? last.from : await endOfLines()
+    const torn = !whole && !moved && last !== undefined && status.size > last.from
+    const end = torn ? last.from : await endOfLines(file, format)
     if (end < status.size) {
-      await truncate(end)
+      await cutAt(file, end)
       note(`${file} ended within what was being written: ${status.size - end} bytes are cut off, and asked for again`)
     }
     return fresh
-  }
-
-  async function holds({ from, to, crc }: Batch, length: number): Promise<boolean> {
-    if (length < to) return false
-    const reading = await openFile(file, 'r')
-    try {
-      const bytes = Buffer.alloc(to - from)
-      await reading.read(bytes, 0, bytes.length, from)
-      return crc32(bytes) === crc
-    } finally {
-      await reading.close()
-    }
-  }
-
-  /** Bytes up to the end of the last whole line. A line feed between quotes ends none in CSV. */
-  async function endOfLines(): Promise<number> {
-    let at = 0
-    let end = 0
-    let quoted = false
-    for await (const chunk of createReadStream(file)) {
-      const bytes: Buffer = chunk
-      for (let index = 0; index < bytes.length; index += 1) {
-        if (bytes[index] === QUOTE && format === 'csv') quoted = !quoted
-        else if (bytes[index] === LINE_FEED && !quoted) end = at + index + 1
-      }
-      at += bytes.length
-    }
-    return end
-  }
-
-  async function truncate(length: number): Promise<void> {
-    const writing = await openFile(file, 'r+')
-    try {
-      await writing.truncate(length)
-      await writing.datasync()
-    } finally {
-      await writing.close()
-    }
   }
 
   /** Opens what has the name now; a file that is new gets its header. */
   async function openCurrent(): Promise<void> {
     await handle?.close()
     handle = undefined
-    const opened = await open(file, 'r+').catch(async (error: unknown) => {
+    // Where somebody cuts the file off meanwhile, lines go to its new end: no gap of zeros.
+    const opened = await open(file, constants.O_RDWR | constants.O_APPEND).catch(async (error: unknown) => {
       if (codeOf(error) !== 'ENOENT') throw error
-      const created = await open(file, 'wx+', 0o644)
+      const created = await open(file, 'ax+', 0o644)
       await syncFolder(file)
       day = dayOf(clock.now())
       return created
@@ -200,39 +181,58 @@ export async function openLogFile(options: LogFileOptions) {
     await openCurrent()
   }
 
+  /** False where somebody has cut the file off, or removed it, while it was written to. */
+  async function put(bytes: Buffer, places: Places): Promise<boolean> {
+    if (handle === undefined) throw new Error('it is not open')
+    const entry: Batch = {
+      from: size,
+      to: size + bytes.length,
+      crc: crc32(bytes),
+      day,
+      inode,
+      places: places.map(({ source, run, seq }) => [source, run, seq]),
+    }
+    await journal.append(entry)
+    try {
+      await writeAt(handle, bytes, size)
+      await handle.datasync()
+    } catch (error) {
+      await handle.truncate(size).catch(() => {}) // the next start cuts it off, too
+      await journal.undo(entry)
+      throw error
+    }
+    const { size: now, nlink } = await handle.stat()
+    if (nlink === 0 || now < entry.to) {
+      await journal.undo(entry)
+      await handle.truncate(0) // what is in it now is this batch alone
+      await handle.close()
+      handle = undefined
+      return false
+    }
+    size = now
+    for (const { source, ...place } of places) written.add(source, place)
+    return true
+  }
+
   return {
     intake,
     /** An earlier run has written to it. */
     continued,
 
     /** Resolves when all rows are on disk. @throws StoreError; the file is as it was then */
-    async append(rows: readonly Row[], places: readonly NonNullable<Taken['place']>[]): Promise<void> {
+    async append(rows: readonly Row[], places: Places): Promise<void> {
       if (rows.length === 0) return
       const bytes = Buffer.from(formatRows(rows, format))
       try {
-        if (handle === undefined) await openCurrent()
-        else await followName()
-        if (due(bytes.length)) await rotate()
-        if (journal.long) await journal.replace()
-        if (handle === undefined) throw new Error('it is not open')
-        if (size === 0) day = dayOf(clock.now())
-        const entry: Batch = {
-          from: size,
-          to: size + bytes.length,
-          crc: crc32(bytes),
-          day,
-          places: places.map(({ source, run, seq }) => [source, run, seq]),
+        for (let time = 1; time <= MOST_TRIES; time += 1) {
+          if (handle === undefined) await openCurrent()
+          else await followName()
+          if (due(bytes.length)) await rotate()
+          if (journal.long) await journal.replace()
+          if (size === 0) day = dayOf(clock.now())
+          if (await put(bytes, places)) return
         }
-        await journal.append(entry)
-        try {
-          await writeAt(handle, bytes, size)
-          await handle.datasync()
-        } catch (error) {
-          await handle.truncate(size).catch(() => {}) // the next start cuts it off, too
-          await journal.undo(entry)
-          throw error
-        }
-        size = entry.to
+        throw new Error('somebody cuts it off again and again')
       } catch (error) {
         throw storeError(error, file)
       }
@@ -246,9 +246,6 @@ export async function openLogFile(options: LogFileOptions) {
     },
   }
 }
-
-const QUOTE = 0x22
-const LINE_FEED = 0x0a
 
 const KINDS: ReadonlyMap<string, StoreErrorKind> = new Map([
   ['ENOSPC', 'full'],

@@ -235,6 +235,111 @@ describe('a disk that is full', () => {
   })
 })
 
+describe('what waits for the disk is not taken for written', () => {
+  const take = (log: LogFile, seq: number): void => {
+    const payload = JSON.stringify({ run: 'r', seq, count: seq })
+    log.intake.take({ topic: 'sensors/n/data', payload: Buffer.from(payload), retained: false }, 0)
+  }
+
+  it.each([
+    ['at the end', async (log: LogFile) => log.close()],
+    [
+      'where the file is put away before it, and a crash comes between',
+      async (log: LogFile) => {
+        await clock.advance(DAY_MS)
+        await write(log, 1)
+      },
+    ],
+    [
+      'where somebody has moved the file',
+      async (log: LogFile) => {
+        renameSync(file, join(folder, 'r.csv.1'))
+        await write(log, 1)
+      },
+    ],
+  ])('%s', async (_, happens) => {
+    const log = await start({ rotation: 'day' })
+    await write(log, 0)
+    take(log, 2)
+    await happens(log)
+    expect(await write(await start({ rotation: 'day' }), 0, 2)).toBe(1)
+    expect(counts()).toContain(2)
+  })
+})
+
+describe('somebody else’s hands in the very moment of a write', () => {
+  /** Does it just before the next writes of lines. */
+  const meddling = (what: () => void) => {
+    const left = { times: 0 }
+    const opening: typeof open = async (path, flags, mode) => {
+      const handle = await open(path, flags, mode)
+      if (path !== file) return handle
+      const write_ = handle.write.bind(handle) as (bytes: Buffer, ...more: number[]) => ReturnType<FileHandle['write']>
+      const disturbed = async (bytes: Buffer, ...more: number[]) => {
+        if (left.times > 0 && !bytes.toString().startsWith(HEADER)) {
+          left.times -= 1
+          what()
+        }
+        return write_(bytes, ...more)
+      }
+      return Object.assign(handle, { write: disturbed })
+    }
+    return { left, opening }
+  }
+
+  it.each([
+    ['cut off', () => truncateSync(file, 0)],
+    ['cut off in the middle', () => truncateSync(file, 50)],
+    ['removed', () => rmSync(file)],
+  ])('%s: the batch stands after the header of what is there then, once, and without zeros', async (_, what) => {
+    const { left, opening } = meddling(what)
+    const log = await start({ open: opening })
+    await write(log, 0, 1, 2)
+    left.times = 1
+    await write(log, 3, 4)
+    await write(log, 5)
+    expect(readFileSync(file, 'utf8')).toMatch(new RegExp(`^${HEADER}`))
+    expect(counts()).toEqual([3, 4, 5])
+    expect(await write(await start(), 3, 4, 5)).toBe(0)
+  })
+
+  it('moved: the batch is in the file that was moved', async () => {
+    const { left, opening } = meddling(() => renameSync(file, join(folder, 'r.csv.1')))
+    const log = await start({ open: opening })
+    await write(log, 0)
+    left.times = 1
+    await write(log, 1)
+    await write(log, 2)
+    expect([counts(join(folder, 'r.csv.1')), counts()]).toEqual([[0, 1], [2]])
+  })
+
+  it('again and again: it is told, and nothing counts as written', async () => {
+    const { left, opening } = meddling(() => truncateSync(file, 0))
+    const log = await start({ open: opening })
+    await write(log, 0)
+    left.times = 100
+    await expect(write(log, 1)).rejects.toMatchObject({ message: expect.stringContaining('again and again') })
+    left.times = 0
+    expect(await write(await start(), 1)).toBe(1)
+  })
+
+  it('moved between a crash and the next start: what is in it is not written again', async () => {
+    await write(await start(), 0, 1)
+    renameSync(file, join(folder, 'r.csv.1'))
+    expect(await write(await start(), 0, 1, 2)).toBe(1)
+    expect([counts(join(folder, 'r.csv.1')), counts()]).toEqual([[0, 1], [2]])
+  })
+
+  it('moved with half of a batch in it: that is asked for again', async () => {
+    await write(await start(), 0, 1)
+    renameSync(file, join(folder, 'r.csv.1'))
+    truncateSync(join(folder, 'r.csv.1'), readFileSync(join(folder, 'r.csv.1')).length - 3)
+    writeFileSync(file, '')
+    expect(await write(await start(), 0, 1, 2)).toBe(3)
+    expect(counts()).toEqual([0, 1, 2])
+  })
+})
+
 describe('putting away', () => {
   const midnight = (days: number): number => (Math.floor(Date.now() / DAY_MS) + days) * DAY_MS
 
