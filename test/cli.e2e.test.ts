@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type AgentProcess, runToEnd, startAgent } from './fakes/agent-process.ts'
+import { type AgentProcess, BUILT, runToEnd, startAgent } from './fakes/agent-process.ts'
 import { freePort } from './fakes/mosquitto.ts'
 import { observe, on } from './fakes/observer.ts'
 import { describeWith } from './fakes/tools.ts'
@@ -216,6 +216,25 @@ describe('sensor-node scan', () => {
 })
 
 describe('the command line', () => {
+  const inShell = async (script: string): Promise<string> => {
+    const command = [process.execPath, BUILT, await file('config.yaml', 'sensors: [{ type: simulated }]\n')]
+    const { output } = await runToEnd([], { by: ['bash', '-c', script, 'bash', ...command, '--'], cwd: folder })
+    return output
+  }
+
+  it.each(['check "$3"', 'man', 'demo', 'demo --json', 'scan --json'])(
+    'a reader of %s that goes after a line is no failure, and nothing is said of it',
+    async (args) => {
+      const output = await inShell(`"$1" "$2" ${args} | head -1; echo "code \${PIPESTATUS[0]}"`)
+      expect(output).toMatch(/^.*\ncode 0\n$/)
+    },
+  )
+
+  it.each(['check "$3"', 'man'])('output of %s that finds no room is one, and told in a line', async (args) => {
+    const output = await inShell(`"$1" "$2" ${args} >/dev/full; echo "code $?"`)
+    expect(output).toMatch(/^standard output can’t be written: ENOSPC.*\ncode 1\n$/)
+  })
+
   it.each([
     [['run', '--simulat'], /--simulate/],
     [['chek'], /check/],

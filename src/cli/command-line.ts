@@ -12,6 +12,7 @@ import type { GpioFlags } from './gpio.ts'
 import type { InitFlags } from './init.ts'
 import type { LogFlags } from './log.ts'
 import { addLogOptions } from './log-flags.ts'
+import { guardOutput, outputFailed } from './output.ts'
 import { packageVersion } from './package.ts'
 import type { PlanFlags } from './plan.ts'
 import { printProblems } from './problems.ts'
@@ -100,6 +101,12 @@ The log goes to standard error then.
 
 /** Runs what the arguments ask for; the result is the exit code. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
+  guardOutput()
+  const code = await parseAndRun(args)
+  return code === EXIT.ok && (await outputFailed()) ? EXIT.failed : code
+}
+
+async function parseAndRun(args: readonly string[]): Promise<number> {
   let code: number = EXIT.ok
   const program = new Command('sensor-node')
     .description('Turns a Raspberry Pi into an MQTT sensor and GPIO node.')

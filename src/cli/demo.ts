@@ -12,6 +12,7 @@ import { createLog, type LogLevel } from '../log.ts'
 import { createDisplay } from './display.ts'
 import { createEvents } from './events.ts'
 import { EXIT } from './exit-code.ts'
+import { onOutputGone } from './output.ts'
 import { packageFile } from './package.ts'
 import { loadEnv } from './problems.ts'
 import { untilSignal } from './signals.ts'
@@ -33,7 +34,9 @@ export async function demo({ logLevel: level, json = false }: DemoFlags): Promis
   const print = (line: string): void => {
     if (!json) process.stdout.write(`${line}\n`)
   }
-  const signal = untilSignal(() => print('\nstopping …'))
+  const gone = new AbortController()
+  onOutputGone(() => gone.abort())
+  const signal = AbortSignal.any([untilSignal(() => print('\nstopping …')), gone.signal])
   const log = await createLog(level, (json ? process.stderr : process.stdout).isTTY, json ? 2 : 1)
   const loaded = await loadConfig(packageFile('config.yaml'), loadEnv())
 

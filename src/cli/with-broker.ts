@@ -1,12 +1,12 @@
 /** The frame of every tool that talks to a broker: finds it, listens to signals, and tells why it could not be had. */
 import { systemClock } from '../clock.ts'
-import { codeOf } from '../errors.ts'
 import { ConnectionError } from '../mqtt-errors.ts'
 import type { ToolOptions } from '../tools/link.ts'
 import { printable } from '../tools/printable.ts'
 import type { BrokerFlags } from './broker-flags.ts'
 import { EXIT } from './exit-code.ts'
 import { type Broker, findBroker } from './find-broker.ts'
+import { onOutputGone } from './output.ts'
 import { untilSignal } from './signals.ts'
 
 /** Characters of what is said to a person. */
@@ -28,10 +28,7 @@ export async function withBroker(
   const broker = await findBroker(flags)
   const gone = new AbortController()
   const signal = AbortSignal.any([untilSignal(() => {}), gone.signal])
-  process.stdout.on('error', (error) => {
-    if (codeOf(error) !== 'EPIPE') throw error
-    gone.abort()
-  })
+  onOutputGone(() => gone.abort())
   const { mqtt, password, words } = broker
   const say = (line: string): void => void process.stderr.write(`${printable(line, LONGEST_LINE)}\n`)
   const basics = { mqtt, password, words, say, clock: systemClock, random: Math.random, root: '/' }
