@@ -67,6 +67,14 @@ ${topics}`,
 
   const gpio = (...args: string[]) => runToEnd(['gpio', '--url', broker.url, ...args], { cwd: folder })
 
+  it.each([4, 5])('switches at a broker that takes no QoS 2, by protocol %i', async (protocol) => {
+    await broker.kill()
+    await broker.start(['allow_anonymous true', 'max_qos 1'])
+    const file = await node('', protocol)
+    const { code, output } = await runToEnd(['gpio', '17', 'toggle', '--config', file])
+    expect([code, output]).toEqual([0, '17 on\n'])
+  })
+
   it('switches, prints the new state and exits 0', async () => {
     await node()
     expect(await gpio('17', 'on')).toEqual({ code: 0, output: '17 on\n' })

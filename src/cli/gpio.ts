@@ -49,7 +49,10 @@ export async function gpio(pin: string | undefined, state: string | undefined, f
     const own = Math.floor(random() * 36 ** 8).toString(36)
     const replyTo = `${devices}/response/${own}`
     const pins = createPinSwitch({ prefix, replyTo, idPrefix: own, timeoutMs, clock })
-    const filters = [...answerFilters(prefix, single?.pin), replyTo].map((filter) => ({ filter, qos: 1 as const }))
+    const filters = [
+      ...answerFilters(prefix, single?.pin).map((filter) => ({ filter, qos: 1 as const })),
+      { filter: replyTo, qos: 2 as const }, // as much as a command has: the broker tells whether it takes that
+    ]
     const link = await connectTool({ ...basics, name: 'gpio', filters, onMessage: pins.hear }, signal)
     let code: number = EXIT.ok
     const carryOut = async (command: PinCommand): Promise<void> => {

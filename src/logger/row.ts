@@ -1,4 +1,5 @@
 /** One value of one sensor at one time, and how it is written down: a line of CSV (RFC 4180) or of JSON. Pure. */
+import { jsonText } from '../tools/printable.ts'
 
 export interface Row {
   /** RFC 3339, in UTC. */
@@ -31,13 +32,16 @@ function csvLine({ timestamp, device, sensor, metric, value }: Row): string {
   return `${[timestamp, device, sensor, metric, String(value)].map(csvField).join(',')}\n`
 }
 
-/** RFC 4180, section 2: what has a comma, a quote or a line break stands in quotes, quotes in it are doubled. NUL ends a line for many readers. */
+/** NUL ends a line for many readers, and others command the terminal of whoever looks at the file. */
+const UNFIT = /(?![\t\r\n])\p{Cc}/gu
+
+/** RFC 4180, section 2: what has a comma, a quote or a line break stands in quotes, quotes in it are doubled. */
 export function csvField(text: string): string {
-  const clean = text.replaceAll('\0', '\ufffd')
+  const clean = text.replace(UNFIT, '\ufffd')
   return /[",\r\n]/.test(clean) ? `"${clean.replaceAll('"', '""')}"` : clean
 }
 
 function jsonLine({ timestamp, device, sensor, metric, value, run, seq }: Row): string {
   const place = run === undefined ? {} : { run, seq }
-  return `${JSON.stringify({ timestamp, device_id: device, sensor, metric, value, ...place })}\n`
+  return `${jsonText({ timestamp, device_id: device, sensor, metric, value, ...place })}\n`
 }

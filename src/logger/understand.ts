@@ -21,8 +21,18 @@ export interface Place {
   readonly seq: number
 }
 
-/** In a record, not quantities. */
-const ABOUT: ReadonlySet<string> = new Set(['timestamp', 'node', 'sensor', 'run', 'seq', 'clock', 'since'])
+/** In a record, not quantities; `time` and `ts` in those of others. */
+const ABOUT: ReadonlySet<string> = new Set([
+  'timestamp',
+  'time',
+  'ts',
+  'node',
+  'sensor',
+  'run',
+  'seq',
+  'clock',
+  'since',
+])
 const ABOUT_COUNTER: ReadonlySet<string> = new Set([...ABOUT, 'pin'])
 /** Of text that is no number, characters. */
 const LONGEST_TEXT = 1024

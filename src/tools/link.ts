@@ -89,6 +89,8 @@ export async function connectTool(options: ToolOptions, signal: AbortSignal): Pr
   const over = new AbortController()
   const until = AbortSignal.any([signal, over.signal])
   let current: Either | undefined
+  /** MQTT 3.1.1 has no word for it, and hangs up at more: what is granted to a filter less than it asked for tells. */
+  let takes: Message['qos'] = 2
   let known: 4 | 5 | undefined
   /** What a person has been told of the broker's absence. */
   let told: string | undefined
@@ -113,12 +115,16 @@ export async function connectTool(options: ToolOptions, signal: AbortSignal): Pr
     return either
   }
 
-  const subscribe = async ({ connection }: Either): Promise<void> => {
+  const subscribe = async ({ connection, protocol }: Either): Promise<void> => {
     const { filters } = options
+    takes = 2
     const refusals = await Promise.all(
       filters.map(({ filter, qos, only, needed }) =>
         connection.subscribe(filter, qos, only ?? 'kept').then(
-          () => undefined,
+          (granted) => {
+            if (protocol === 4 && granted < qos) takes = Math.min(takes, granted) as Message['qos']
+            return undefined
+          },
           (error: unknown) => ({ filter, needed, error: failure(error) }),
         ),
       ),
@@ -199,7 +205,8 @@ export async function connectTool(options: ToolOptions, signal: AbortSignal): Pr
     },
     async publish(message) {
       if (current === undefined) throw new ConnectionError('away', 'the broker is away')
-      await current.connection.publish(message)
+      const { qos } = message
+      await current.connection.publish(qos > takes ? { ...message, qos: takes } : message)
     },
     async end() {
       over.abort()

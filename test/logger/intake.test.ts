@@ -18,7 +18,7 @@ function intake(contents?: Parameters<typeof createIntake>[1]) {
 describe('a record', () => {
   it('gives a row for each number in it, with its own time, device and sensor', () => {
     const { take } = intake()
-    const text = record(0, { clock: 'unsynchronised', temperature: 21.5, humidity: 40, door: true, note: 'x' })
+    const text = record(0, { clock: 'unsynchronised', ts: 5, temperature: 21.5, humidity: 40, door: true, note: 'x' })
     expect(take('sensors/n/attic/data', text).rows).toEqual(
       [
         { metric: 'temperature', value: 21.5 },

@@ -16,6 +16,8 @@ it.each([
   ['two\nlines', '"two\nlines"'],
   ['two\r\nlines', '"two\r\nlines"'],
   ['NUL\0', 'NUL\ufffd'],
+  ['\u001b[2J\u009b', '\ufffd[2J\ufffd'],
+  ['tab\t', 'tab\t'],
   ['=1+1', '=1+1'],
   ['', ''],
 ])('%j is written as %j', (text, field) => {
@@ -41,6 +43,11 @@ it('a line of JSON has run and seq where the record had them, and is one line wh
     seq: 4,
   })
   expect(JSON.parse(formatRows([{ ...row, value: 1 }], 'jsonl'))).not.toHaveProperty('run')
+})
+
+it('neither format lets a value command the terminal of who looks at the file', () => {
+  for (const format of ['csv', 'jsonl'] as const)
+    expect(formatRows([{ ...row, value: '\u001b]0;x\u0007\u009b2J\u202e' }], format)).not.toMatch(/(?!\n)\p{Cc}/u)
 })
 
 /** As RFC 4180 has it. */
