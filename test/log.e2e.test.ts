@@ -150,6 +150,7 @@ describeWith(['mosquitto'], 'sensor-node log', () => {
     const next = startAgent(['log', '--url', mosquitto.url, ...args])
     cleanups.push(() => next.end('SIGKILL'))
     await next.wrote(/trying again/)
+    expect(next.output()).not.toMatch(/^logging/m)
     await mosquitto.start()
     await until(() => linesOf('r.jsonl').length >= 50)
     expect(await next.end('SIGTERM')).toBe(0)
@@ -199,9 +200,11 @@ describeWith(['mosquitto'], 'sensor-node log', () => {
     const all = published()
     expect(new Set(all.map((key) => key.split(' ')[0])).size).toBe(200)
     await until(() => includes(logged('1.jsonl', '2.jsonl'), all))
-    // What was written by one and not acknowledged may be there twice; not more than a broker has under way.
+    // What was written by one and not acknowledged may be there twice: not more than a broker has under way, and what a
+    // node on a busy machine has sent again.
     const pair = logged('1.jsonl', '2.jsonl')
-    expect(pair.length - new Set(pair).size).toBeLessThanOrEqual(20)
+    const again = all.length - new Set(all).size
+    expect(pair.length - new Set(pair).size).toBeLessThanOrEqual(20 + again)
     expect(await loggers[1]?.end('SIGTERM')).toBe(0)
   }, 120_000)
 

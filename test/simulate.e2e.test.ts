@@ -68,7 +68,9 @@ describeWith(['mosquitto'], 'sensor-node simulate', () => {
 
   it('fleet shows queue and faults of virtual nodes as of any other', async () => {
     const { url, observer, fleet } = await start('--sensors', '2', '--fail-every', '7')
-    await observer.until(({ topic, payload }) => /^devices\/sim-03\/health$/.test(topic) && /on demand/.test(payload))
+    await observer.until(({ topic, payload }) => /^devices\/sim-03\/health$/.test(topic) && /on demand/.test(payload), {
+      past: true,
+    })
     const json = await runToEnd(['fleet', '--url', url, '--json'], {
       by: ['bash', '-c', 'exec "$@" 2>/dev/null', '--'],
     })
@@ -85,7 +87,7 @@ describeWith(['mosquitto'], 'sensor-node simulate', () => {
       outbox: { depth: expect.any(Number), store: 'memory' },
     })
     expect(await fleet.end('SIGTERM')).toBe(0)
-  })
+  }, 60_000)
 
   it('a crash makes every will come true', async () => {
     const { observer, fleet } = await start()

@@ -116,7 +116,7 @@ function tell({ pin }: PinCommand, outcome: SwitchOutcome, flags: GpioFlags, say
     say(`${pin}: refused: ${printable(outcome.error, LONGEST_ERROR)}`)
   } else {
     say(
-      `${pin}: no answer within ${flags.timeout}: is the node online, is the pin one of its outputs, is --node right?`,
+      `${pin}: no answer within ${flags.timeout}: is the node online, is the pin one of its outputs, is --node right, may this user command it?`,
     )
   }
 }

@@ -108,6 +108,12 @@ export async function log(flags: LogFlags): Promise<number> {
                 until,
               ),
           })
+    const introduce = (): void => {
+      const all = filters.map(({ filter }) => filter)
+      tell('logging', { topics: all, broker: mqtt.url, file: file.path, id: clientId })
+      say(`logging ${all.join(' and ')} of ${mqtt.url} to ${path}, as ${clientId}`)
+      say(BROKER_HINT)
+    }
     let result: Written
     let connects = 0
     let connectedAt = 0
@@ -120,6 +126,7 @@ export async function log(flags: LogFlags): Promise<number> {
           onMessage: (message) => (group?.hear(message) === true ? undefined : logger.take(message)),
           onConnected(resumed) {
             if (link !== undefined) group?.connected()
+            if (connects === 0) introduce()
             tell('connected', { resumed })
             if (!resumed && (connects > 0 || opened.continued)) say(forgotten(clientId))
             connects += 1
@@ -141,9 +148,6 @@ export async function log(flags: LogFlags): Promise<number> {
       signal.removeEventListener('abort', early)
       if (share !== undefined && link.protocol === 4) give('--share needs MQTT 5, which this broker does not speak')
       if (link.connected) group?.connected()
-      tell('logging', { topics: filters.map(({ filter }) => filter), broker: mqtt.url, file: file.path, id: clientId })
-      say(`logging ${filters.map(({ filter }) => filter).join(' and ')} of ${mqtt.url} to ${path}, as ${clientId}`)
-      say(BROKER_HINT)
       await aborted(AbortSignal.any([signal, fatal.signal]))
     } finally {
       logger.stop()

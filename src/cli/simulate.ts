@@ -33,7 +33,7 @@ const OTHER_DESCRIPTORS = 50
  * @throws ConfigError with all problems of the flags, or of the configuration's `mqtt`
  */
 export async function simulate(flags: SimulateFlags): Promise<number> {
-  return withBroker(flags, async ({ clock, say, random, root }, signal, { mqtt, topics, password }) => {
+  return withBroker(flags, async ({ clock, say, random, root }, signal, { mqtt, topics, password, words }) => {
     const most = await openFiles(root)
     if (most !== undefined && flags.nodes + OTHER_DESCRIPTORS > most) {
       const needed = flags.nodes + OTHER_DESCRIPTORS
@@ -72,7 +72,7 @@ export async function simulate(flags: SimulateFlags): Promise<number> {
     tell('simulating', { nodes: flags.nodes, broker: mqtt.url })
     say(`${flags.nodes} nodes at ${mqtt.url}; Ctrl-C ends them`)
     const { records, away } = await runFleet(
-      { count: flags.nodes, create, clear: flags.clear ?? false, clock, say, onConnected },
+      { count: flags.nodes, create, clear: flags.clear ?? false, clock, say, words, onConnected },
       signal,
     )
     say(`${records} records delivered`)

@@ -7,6 +7,7 @@
  */
 import { type BackoffOptions, backoff } from '../backoff.ts'
 import { type Clock, pause } from '../clock.ts'
+import { messageOf } from '../errors.ts'
 import type { ConnectionError } from '../mqtt-errors.ts'
 import { type Incoming, loggerFilter, loggerStatus, type Message } from '../telemetry.ts'
 import type { ToolFilter, ToolLink } from '../tools/link.ts'
@@ -83,7 +84,8 @@ export function createGroup({ group, clientId, publish, adopt, clock, say }: Gro
         told = true
         await link.ended
       } catch (error) {
-        if (!until.aborted && failures === 0 && !told) say(`${id} is away, and its share is not to be had: ${error}`)
+        if (!until.aborted && failures === 0 && !told)
+          say(`${id} is away, and its share is not to be had: ${messageOf(error)}`)
       } finally {
         await link?.end()
       }
@@ -130,7 +132,8 @@ export function createGroup({ group, clientId, publish, adopt, clock, say }: Gro
     /** We are there, from now on. */
     connected(): void {
       tell('online').catch((error: unknown) => {
-        if (!gone.signal.aborted) say(`the other loggers of ${group} can’t be told that this one is there: ${error}`)
+        if (!gone.signal.aborted)
+          say(`the other loggers of ${group} can’t be told that this one is there: ${messageOf(error)}`)
       })
     },
 

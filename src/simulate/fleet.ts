@@ -12,6 +12,8 @@ export interface FleetOptions {
   readonly clock: Clock
   /** A line for a person. */
   readonly say: (line: string) => void
+  /** Names things as the person did, where it is said why nodes are not connected. */
+  readonly words: (text: string) => string
   /** So many are connected, of all; where it has changed. `reason`: of most of the others. */
   readonly onConnected?: (connected: number, reason: string | undefined) => void
 }
@@ -54,11 +56,12 @@ async function look(nodes: readonly VirtualNode[], options: FleetOptions, signal
     await pause(clock, nodes.length < count ? LOOK_MS / 10 : LOOK_MS, signal)
     if (signal.aborted) return
     const away = nodes.filter(({ connected }) => !connected)
-    const reason = mostCommon(away.flatMap(({ lastError }) => lastError ?? []))
+    const common = mostCommon(away.flatMap(({ lastError }) => lastError ?? []))
+    const reason = common === undefined ? undefined : options.words(common)
     const line =
       away.length === 0 && nodes.length === count
         ? `all ${count} nodes are connected`
-        : `${nodes.length - away.length} of ${count} nodes are connected${reason === undefined ? '' : `; the others: ${reason}. ${LIMITS}`}`
+        : `${nodes.length - away.length} of ${count} nodes are connected${reason === undefined ? '' : `; the others: ${reason}${/[.?!]$/.test(reason) ? '' : '.'} ${LIMITS}`}`
     if (line !== told && (nodes.length === count || reason !== undefined)) {
       say(line)
       onConnected?.(nodes.length - away.length, reason)

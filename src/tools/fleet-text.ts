@@ -17,7 +17,7 @@ function withMissing(nodes: readonly FleetNode[], expected: readonly string[]): 
 /** For a person: headline and a line for each. `now`: ms since 1970. */
 export function fleetLines(nodes: readonly FleetNode[], expected: readonly string[], now: number): string[] {
   const all = withMissing(nodes, expected)
-  if (all.length === 0) return ['no node has said anything here']
+  if (all.length === 0) return ['no node has said anything here, or nothing that this user may read']
   const rows = all.map((one) => nodeCells(one, now))
   return alignedLines([['NODE', 'STATUS', 'SINCE', 'VERSION', 'SEEN', 'QUEUE', 'FAULTS'], ...rows], [2, 4, 5])
 }
