@@ -18,8 +18,26 @@ beforeAll(() => {
   writeFileSync(join(folder, 'page.1'), program('man'))
   mkdirSync(join(folder, 'here'))
   for (const name of ['config.yaml', 'my config.yaml', 'other.txt']) writeFileSync(join(folder, 'here', name), '')
+  mkdirSync(join(folder, 'node'))
+  writeFileSync(join(folder, 'node', 'config.yaml'), CONFIG)
+  writeFileSync(join(folder, 'node', 'other.yaml'), 'sensors: [{ type: dht22, id: shed, pin: 5 }, { id: "barn" }]\n')
 })
 afterAll(() => rmSync(folder, { recursive: true }))
+
+const CONFIG = `node:
+  id: kitchen
+sensors:
+  - { id: attic, type: dht22, pin: 4 } # id: no
+  - type: system
+    id: board
+#  - id: neither
+gpio:
+  outputs:
+    - { pin: 17, name: LED }
+    - pin: 22
+  inputs:
+    - pin: 27
+`
 
 /** Every subcommand with its options, as the help shows them. */
 const commands = (): Map<string, string[]> => {
@@ -32,10 +50,11 @@ const commands = (): Map<string, string[]> => {
 
 describe('completion in bash', () => {
   /** What bash offers for the last of the words, as it takes them apart. */
-  const offered = async (...words: string[]): Promise<string[]> => {
+  const offered = (...words: string[]): Promise<string[]> => offeredIn('here', words)
+  const offeredIn = async (place: string, words: readonly string[]): Promise<string[]> => {
     const script = `source "$1"; shift; cd "$1"; shift
       COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sensor_node; printf '%s\\n' "\${COMPREPLY[@]}"`
-    const args = ['--norc', '-c', script, 'bash', join(folder, 'bash'), join(folder, 'here'), 'sensor-node', ...words]
+    const args = ['--norc', '-c', script, 'bash', join(folder, 'bash'), join(folder, place), 'sensor-node', ...words]
     const { stdout } = await run('bash', args)
     return stdout.split('\n').filter((line) => line !== '')
   }
@@ -61,12 +80,24 @@ describe('completion in bash', () => {
     ['states of a pin', ['gpio', '17', 't'], ['toggle']],
     ['states after options', ['gpio', '--for', '5s', '--json', '17', 'of'], ['off']],
     ['subcommands after help', ['help', 'sc'], ['scan']],
-    ['nothing for a pin', ['gpio', ''], []],
+    ['nothing for a pin where no configuration has one', ['gpio', ''], []],
     ['nothing for a value that can be anything', ['gpio', '--node', ''], []],
     ['nothing after the last argument', ['check', 'a', ''], []],
     ['the options of the whole where the subcommand is none', ['nonsense', '--h'], ['--help']],
   ])('offers %s', async (_, words, wanted) => {
     expect(await offered(...words)).toEqual(wanted)
+  })
+
+  it.each([
+    ['sensors of the configuration', ['read', ''], ['attic', 'board']],
+    ['the beginning of one', ['read', 'b'], ['board']],
+    ['sensors, again and again', ['watch', 'attic', 'other', 'a'], ['attic']],
+    ['those of the configuration that is named', ['read', '-c', 'other.yaml', ''], ['shed', 'barn']],
+    ['the same after =', ['read', '--config', '=', 'other.yaml', ''], ['shed', 'barn']],
+    ['outputs, and no other pin', ['gpio', ''], ['17', '22']],
+    ['nothing of a configuration that is not there', ['read', '-c', 'nowhere', ''], []],
+  ])('offers %s', async (_, words, wanted) => {
+    expect(await offeredIn('node', words)).toEqual(wanted)
   })
 
   it('is good bash', async () => {
@@ -89,6 +120,25 @@ describeWith(['zsh'], 'the completion for zsh', () => {
       stderr: '',
     })
   })
+
+  it('offers sensors and outputs of the configuration, at a real prompt', async () => {
+    // What is typed, with a tab at its end, and what must stand there then.
+    const script = `zmodload zsh/zpty
+      zpty -b z zsh -f -i
+      awaits() { repeat 150; do sleep 0.1; zpty -r -t z line && all+=$line; [[ $all == *$1* ]] && return; done; return 1 }
+      zpty -w z "cd $1; PS1='> '; autoload -Uz compinit; compinit -D -u; source $2; print rea''dy"
+      awaits ready && print prompt
+      zpty -w -n z $'sensor-node read bo\\t'
+      awaits 'read board' && print sensor
+      zpty -w -n z $'\\C-usensor-node gpio 1\\t'
+      awaits 'gpio 17' && print output
+      zpty -w -n z $'\\C-usensor-node watch board at\\t'
+      awaits 'board attic' && print another
+      zpty -d z`
+    const args = ['-f', '-c', script, 'zsh', join(folder, 'node'), join(folder, 'zsh')]
+    const { stdout } = await run('zsh', args, { timeout: 60_000 })
+    expect(stdout.split('\n')).toEqual(expect.arrayContaining(['prompt', 'sensor', 'output', 'another']))
+  }, 70_000)
 
   it('names every subcommand and option', () => {
     const text = program('completion', 'zsh')

@@ -1,8 +1,8 @@
 /** What the command line knows, as data: read from commander's definitions, for completion and manual, so that neither drifts. */
 import type { Argument, Command, Option } from 'commander'
 
-/** What a value may be: one of these words, a file, or anything. */
-export type Values = readonly string[] | 'file' | 'any'
+/** What a value may be: one of these words, a file, a sensor or an output of the configuration, or anything. */
+export type Values = readonly string[] | 'file' | 'sensor' | 'output' | 'any'
 
 export interface OptionNode {
   /** As it is typed: `-c`, `--config`. */
@@ -14,13 +14,21 @@ export interface OptionNode {
   readonly values: Values | undefined
 }
 
+export interface ArgumentNode {
+  readonly shown: string
+  readonly description: string
+  readonly values: Values
+  /** The last one, and there may be more of it. */
+  readonly variadic: boolean
+}
+
 export interface CommandNode {
   readonly name: string
   readonly description: string
   /** As the help shows it. */
   readonly usage: string
   readonly options: readonly OptionNode[]
-  readonly args: readonly { readonly shown: string; readonly description: string; readonly values: Values }[]
+  readonly args: readonly ArgumentNode[]
   /** What the help has after all else; paragraphs. */
   readonly notes: string
   readonly commands: readonly CommandNode[]
@@ -30,6 +38,8 @@ export interface CommandNode {
 const FILES = ['file', 'new', 'folder']
 /** Words of what would take more than these: `gpio` also knows 1, high and their like. */
 const USUAL_WORDS: Readonly<Record<string, readonly string[]>> = { state: ['on', 'off', 'toggle'] }
+/** Arguments that the configuration knows. Options of these names are about another one. */
+const FROM_CONFIG: Readonly<Record<string, Values>> = { id: 'sensor', what: 'sensor', pin: 'output' }
 
 export function commandTree(command: Command): CommandNode {
   const help = command.createHelp()
@@ -46,7 +56,8 @@ export function commandTree(command: Command): CommandNode {
     args: command.registeredArguments.map((argument) => ({
       shown: shownAs(argument),
       description: argument.description,
-      values: valuesOf(argument.name(), argument.argChoices),
+      values: FROM_CONFIG[argument.name()] ?? valuesOf(argument.name(), argument.argChoices),
+      variadic: argument.variadic,
     })),
     notes: notesOf(command),
     commands: help

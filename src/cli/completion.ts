@@ -44,7 +44,10 @@ ${commands.map((command) => `      ${command.name}) ${fill}_offer words '${optio
     ' 0' | 'help 0') ${fill}_offer words '${[...names, 'help'].join(' ')}' ;;
 ${commands
   .flatMap((command) =>
-    command.args.map(({ values }, index) => `    '${command.name} ${index}') ${fill}_offer ${offer(values)} ;;`),
+    command.args.map(
+      ({ values, variadic }, index) =>
+        `    ${variadic ? `'${command.name} '*` : `'${command.name} ${index}'`}) ${fill}_offer ${offer(values)} ;;`,
+    ),
   )
   .join('\n')}
   esac
@@ -58,10 +61,12 @@ ${fill}_offer() {
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       compopt -o filenames 2>/dev/null
       ;;
+    sensor | output) mapfile -t COMPREPLY < <(compgen -W "$(${fill}_configured "$1" "\${COMP_WORDS[@]}")" -- "$cur") ;;
   esac
   return 0
 }
 
+${configured(fill)}
 complete -F ${fill} ${name}
 `
 }
@@ -85,13 +90,17 @@ ${options.map((option) => `    ${zshOption(option)} \\`).join('\n')}
     command) _describe command commands ;;
     rest)
       case $words[1] in
-${commands.map((command) => zshCommand(command)).join('\n')}
+${commands.map((command) => zshCommand(command, fill)).join('\n')}
         help) _describe command commands ;;
       esac
       ;;
   esac
 }
 
+${fill}_sensor() { compadd -- \${(f)"$(${fill}_configured sensor $words)"} }
+${fill}_output() { compadd -- \${(f)"$(${fill}_configured output $words)"} }
+
+${configured(fill)}
 if [[ $funcstack[1] == ${fill} || $funcstack[1] == _${name} ]]; then
   ${fill} "$@"
 else
@@ -100,12 +109,14 @@ fi
 `
 }
 
-function zshCommand({ name, options, args }: CommandNode): string {
+function zshCommand({ name, options, args }: CommandNode, fill: string): string {
   const specs = [
     ...options.map(zshOption),
-    ...args.map(({ shown, values }, index) =>
-      quote(`${index + 1}:${escaped(shown.replace(/[<>[\]]/g, ''))}:${zshValues(values)}`),
-    ),
+    ...args.map(({ shown, values, variadic }, index) => {
+      const title = escaped(shown.replace(/[<>[\]]|\.{3}/g, ''))
+      const from = values === 'sensor' || values === 'output' ? `${fill}_${values}` : zshValues(values)
+      return quote(`${variadic ? '*' : index + 1}:${title}:${from}`)
+    }),
   ]
   return `        ${name})\n          _arguments ${specs.join(' \\\n            ')}\n          ;;`
 }
@@ -118,7 +129,7 @@ function zshOption({ names, description, values }: OptionNode): string {
 
 function zshValues(values: Values): string {
   if (values === 'file') return '_files'
-  return values === 'any' ? ' ' : `(${values.join(' ')})`
+  return typeof values === 'string' ? ' ' : `(${values.join(' ')})`
 }
 
 function escaped(text: string): string {
@@ -131,7 +142,40 @@ function quote(text: string): string {
 
 function offer(values: Values | undefined): string {
   if (values === undefined || values === 'any') return 'nothing'
-  return values === 'file' ? 'file' : `words '${values.join(' ')}'`
+  return typeof values === 'string' ? values : `words '${values.join(' ')}'`
+}
+
+/**
+ * A function of both shells: ids of sensors, or pins of outputs, of the configuration that the words name, or the usual
+ * one. It looks at the text, as the program would take half a second at each key; what it does not find is typed.
+ */
+function configured(fill: string): string {
+  return `# ${fill}_configured sensor|output WORD...
+${fill}_configured() {
+  local kind=$1 file=./config.yaml
+  shift
+  [ -e "$file" ] || file=/etc/sensor-node/config.yaml
+  while [ $# -gt 1 ]; do
+    case $1 in -c | --config) file=$2; [ "$file" != = ] || file=$3 ;; esac
+    shift
+  done
+  [ -r "$file" ] || return 0
+  awk -v kind="$kind" '
+    { sub(/(^|[ \\t])#.*/, "") }
+    /^[a-z_]+:/ { part = $0; sub(/:.*/, "", part); inputs = 0 }
+    /inputs:/ { inputs = 1 }
+    /outputs:/ { inputs = 0 }
+    part == (kind == "sensor" ? "sensors" : "gpio") && !inputs {
+      key = kind == "sensor" ? "id" : "pin"
+      while (match($0, "[ {,]" key ":[ \\t]*[A-Za-z0-9_\\042-]+")) {
+        found = substr($0, RSTART, RLENGTH)
+        $0 = substr($0, RSTART + RLENGTH)
+        gsub(/^[^:]*:[ \\t]*|"/, "", found)
+        print found
+      }
+    }' "$file" 2>/dev/null
+}
+`
 }
 
 function optionNames(options: readonly OptionNode[]): string {
