@@ -1,0 +1,155 @@
+/** Who takes part: the built agent and its floors, and how each is told to do one and the same job. */
+import { execFile } from 'node:child_process'
+import { access, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { findProgram } from './broker.ts'
+import { nodeRed } from './node-red.ts'
+import type { Program } from './process.ts'
+import { readService } from './service.ts'
+
+/** The same for all: sensors that are read, and pins that obey. */
+export interface Job {
+  readonly port: number
+  readonly sensors: number
+  readonly intervalMs: number
+  /** What each sensor measures. */
+  readonly quantities: readonly string[]
+  /** `json`: a record of each read; `both`: and each quantity on a topic of its own. */
+  readonly what: 'json' | 'both'
+  /** For the floors: so many sensors share a timer, and with it a write. */
+  readonly batch: number
+}
+
+export interface Contestant {
+  readonly name: string
+  /** Runs on Node.js: memory and start are those of Node.js, too. */
+  readonly onNode: boolean
+  /** The program for a job; writes its configuration into `folder`, which is its own and kept between its runs. */
+  program(job: Job, folder: string): Promise<Program>
+}
+
+/** A contestant that can't take part, and what to do about it. */
+export interface Absent {
+  readonly name: string
+  readonly why: string
+}
+
+export interface Wanted {
+  /** Folder of the project. */
+  readonly top: string
+  /** The Node.js of agent and floor. */
+  readonly node: string
+  /** Another built agent to be measured beside this one: its dist/main.js. */
+  readonly before: string | undefined
+  readonly peers: boolean
+  /** Where programs are built. */
+  readonly folder: string
+  /** Put before Node.js: an emulator. */
+  readonly by: readonly string[]
+}
+
+/** Who `status` and all topics are named after. */
+export const NODE = 'bench'
+export const STATUS = `devices/${NODE}/status`
+/** Pins that are outputs of the agent: all of the header, so that many commands can be under way. */
+export const PINS = Array.from({ length: 28 }, (_, pin) => pin)
+
+const run = promisify(execFile)
+
+export async function gather(wanted: Wanted): Promise<{ present: Contestant[]; absent: Absent[] }> {
+  const { top, before } = wanted
+  const found = [
+    agent('agent', join(top, 'dist/main.js'), wanted),
+    ...(before === undefined ? [] : [agent('before', before, wanted)]),
+    bare(wanted),
+    await floorInC(wanted),
+    ...(wanted.peers ? [await paho(wanted), await nodeRed(wanted)] : []),
+  ]
+  return {
+    present: found.filter((one): one is Contestant => 'program' in one),
+    absent: found.filter((one): one is Absent => 'why' in one),
+  }
+}
+
+/** The agent as its service runs it, but for systemd: flags, environment, state on disk. */
+function agent(name: string, main: string, { top, node, by }: Wanted): Contestant {
+  return {
+    name,
+    onNode: true,
+    async program(job, folder) {
+      const service = readService(join(top, 'deploy/sensor-node.service'), folder)
+      const config = join(folder, 'config.yaml')
+      await writeFile(config, configOf(job))
+      return nodeProgram(by, node, [...service.flags, main, 'run', '--config', config], service.env)
+    },
+  }
+}
+
+/** The agent's configuration for a job: sensors and pins without hardware. A metric that never changes enough stays on its record. */
+export function configOf({ port, sensors, intervalMs, quantities, what }: Job): string {
+  const filters = what === 'json' ? ', change: 1000000' : ''
+  const metrics = quantities.map((name) => `${name}: { period: 1m, digits: 1${filters} }`).join(', ')
+  const lines = Array.from(
+    { length: sensors },
+    (_, index) => `  - { id: s${index}, type: simulated, interval: ${intervalMs}ms, metrics: { ${metrics} } }`,
+  )
+  return [
+    `node: { id: ${NODE} }`,
+    `mqtt: { url: 'mqtt://127.0.0.1:${port}' }`,
+    'gpio:',
+    '  backend: mock',
+    `  outputs: [${PINS.map((pin) => `{ pin: ${pin} }`).join(', ')}]`,
+    ...(sensors === 0 ? [] : ['sensors:', ...lines]),
+    '',
+  ].join('\n')
+}
+
+function bare({ top, node, by }: Wanted): Contestant {
+  return {
+    name: 'bare',
+    onNode: true,
+    program: async (job) => nodeProgram(by, node, [join(top, 'bench/floors/bare.mjs'), ...argumentsOf(job)]),
+  }
+}
+
+/** What a floor is told, in this order. */
+function argumentsOf({ port, sensors, intervalMs, what, quantities, batch }: Job): string[] {
+  return [`${port}`, NODE, `${sensors}`, `${intervalMs}`, what, quantities.join(','), `${batch}`]
+}
+
+async function floorInC({ top, folder }: Wanted): Promise<Contestant | Absent> {
+  const name = 'C'
+  const apt = 'sudo apt install gcc libc6-dev libmosquitto-dev'
+  if ((await findProgram('gcc')) === undefined) return { name, why: `gcc is not installed: ${apt}` }
+  const header = await access('/usr/include/mosquitto.h').then(
+    () => true,
+    () => false,
+  )
+  if (!header) return { name, why: `libmosquitto-dev is not installed: ${apt}` }
+  await mkdir(folder, { recursive: true })
+  const command = join(folder, 'bare')
+  await run('gcc', ['-O2', '-Wall', '-o', command, join(top, 'bench/floors/bare.c'), '-lmosquitto', '-lm'])
+  return { name, onNode: false, program: async (job) => ({ command, args: argumentsOf(job) }) }
+}
+
+async function paho({ top }: Wanted): Promise<Contestant | Absent> {
+  const name = 'paho'
+  const python = await findProgram('python3')
+  const has = python && (await run(python, ['-c', 'import paho.mqtt.client']).catch(() => undefined))
+  if (python === undefined || has === undefined) {
+    return { name, why: 'python3-paho-mqtt is not installed: sudo apt install python3-paho-mqtt' }
+  }
+  const script = join(top, 'bench/floors/bare.py')
+  return { name, onNode: false, program: async (job) => ({ command: python, args: [script, ...argumentsOf(job)] }) }
+}
+
+function nodeProgram(
+  by: readonly string[],
+  node: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Program {
+  const [command = node, ...rest] = [...by, node, ...args]
+  return { command, args: rest, env }
+}

@@ -1,0 +1,74 @@
+/** From the start of the process to `online` and to the first reading, and what processor time that takes. */
+import { type Job, NODE, STATUS } from '../contestants.ts'
+import { Ear } from '../ear.ts'
+import { cpuMs } from '../proc.ts'
+import type { Bench, Suite } from '../suite.ts'
+import { isOnline, isRecord, START_DEADLINE_MS, until, untilOnline } from '../waiting.ts'
+
+/** For what goes on after the first reading to be over before the end: a code cache is written at a clean one. */
+const SETTLE_MS = 300
+const OWN = 'start'
+
+const job = ({ broker }: Bench): Job => ({
+  port: broker.port,
+  sensors: 10,
+  intervalMs: 10_000,
+  quantities: ['temperature', 'humidity', 'pressure'],
+  what: 'both',
+  batch: 10,
+})
+
+export const start: Suite = {
+  name: 'start',
+  about: 'spawn to online and to the first reading; 10 sensors, 28 outputs; files and code cache are warm',
+  rounds: 7,
+  figures: [
+    { key: 'cpu_online_ms', label: 'CPU until online', unit: 'ms' },
+    { key: 'online_ms', label: 'time to online', unit: 'ms' },
+    { key: 'reading_ms', label: 'time to first reading', unit: 'ms' },
+  ],
+
+  /** One start that does not count fills what a clean end fills, and shows that `online` stays with the broker. */
+  async prepare(contestant, bench) {
+    const child = await untilOnline(bench.broker.port, bench.begin(contestant, job(bench), OWN))
+    const late = await Ear.open(bench.broker.port, [])
+    const kept = until(late, child, 'online for those who come late', (message) => message.retained, START_DEADLINE_MS)
+    await late.hear(STATUS)
+    await kept
+    late.close()
+    await pause()
+    await child.end()
+  },
+
+  async measure(contestant, bench) {
+    const ear = await Ear.open(bench.broker.port, [STATUS, `sensors/${NODE}/#`])
+    try {
+      let firstReading: number | undefined
+      const begun = performance.now()
+      const child = await bench.begin(contestant, job(bench), OWN)
+      let cpu = 0
+      const online = await until(
+        ear,
+        child,
+        'online',
+        (message) => {
+          if (isRecord(message)) firstReading ??= performance.now()
+          if (!isOnline(message)) return false
+          cpu = cpuMs(child.pid)
+          return true
+        },
+        START_DEADLINE_MS,
+      )
+      firstReading ??= await until(ear, child, 'a reading', isRecord, START_DEADLINE_MS)
+      await pause()
+      await child.end()
+      return { cpu_online_ms: cpu, online_ms: online - begun, reading_ms: firstReading - begun }
+    } finally {
+      ear.close()
+    }
+  },
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+}
