@@ -1,6 +1,6 @@
 /** Who takes part: the built agent and its floors, and how each is told to do one and the same job. */
 import { execFile } from 'node:child_process'
-import { access, mkdir, writeFile } from 'node:fs/promises'
+import { access, copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { findProgram } from './broker.ts'
@@ -11,6 +11,8 @@ import { readService } from './service.ts'
 /** The same for all: sensors that are read, and pins that obey. */
 export interface Job {
   readonly port: number
+  /** Who all topics but those of the pins are named after; default `NODE`. */
+  readonly as?: string
   readonly sensors: number
   readonly intervalMs: number
   /** What each sensor measures. */
@@ -19,6 +21,8 @@ export interface Job {
   readonly what: 'json' | 'both'
   /** For the floors: so many sensors share a timer, and with it a write. */
   readonly batch: number
+  /** With a Node.js of its own, a copy: nobody shares its pages, as on a machine where it is the only one. */
+  readonly alone?: true
 }
 
 export interface Contestant {
@@ -27,6 +31,8 @@ export interface Contestant {
   readonly onNode: boolean
   /** The program for a job; writes its configuration into `folder`, which is its own and kept between its runs. */
   program(job: Job, folder: string): Promise<Program>
+  /** The same, turning its input at each line that it reads; when these end, the moments go to the file `times`. */
+  turning?(job: Job, folder: string, times: string): Promise<Program>
 }
 
 /** A contestant that can't take part, and what to do about it. */
@@ -52,8 +58,10 @@ export interface Wanted {
 /** Who `status` and all topics are named after. */
 export const NODE = 'bench'
 export const STATUS = `devices/${NODE}/status`
-/** Pins that are outputs of the agent: all of the header, so that many commands can be under way. */
-export const PINS = Array.from({ length: 28 }, (_, pin) => pin)
+/** Pins that are outputs of the agent: all of the header but one, so that many commands can be under way. */
+export const PINS = Array.from({ length: 27 }, (_, pin) => pin)
+/** The one that is an input, without debouncing. */
+export const INPUT = 27
 
 const run = promisify(execFile)
 
@@ -74,20 +82,26 @@ export async function gather(wanted: Wanted): Promise<{ present: Contestant[]; a
 
 /** The agent as its service runs it, but for systemd: flags, environment, state on disk. */
 function agent(name: string, main: string, { top, node, by }: Wanted): Contestant {
+  const program = async (job: Job, folder: string, args: (config: string) => readonly string[]): Promise<Program> => {
+    const service = readService(join(top, 'deploy/sensor-node.service'), folder)
+    const config = join(folder, 'config.yaml')
+    await writeFile(config, configOf(job))
+    const own = await nodeFor(job, node, folder)
+    return nodeProgram(by, own, [...service.flags, ...args(config)], service.env)
+  }
+  const inHand = join(top, 'bench/edge-agent.mjs')
   return {
     name,
     onNode: true,
-    async program(job, folder) {
-      const service = readService(join(top, 'deploy/sensor-node.service'), folder)
-      const config = join(folder, 'config.yaml')
-      await writeFile(config, configOf(job))
-      return nodeProgram(by, node, [...service.flags, main, 'run', '--config', config], service.env)
-    },
+    program: (job, folder) => program(job, folder, (config) => [main, 'run', '--config', config]),
+    ...(name === 'agent'
+      ? { turning: (job, folder, times) => program(job, folder, (config) => [inHand, config, `${INPUT}`, times]) }
+      : {}),
   }
 }
 
 /** The agent's configuration for a job: sensors and pins without hardware. A metric that never changes enough stays on its record. */
-export function configOf({ port, sensors, intervalMs, quantities, what }: Job): string {
+export function configOf({ port, as = NODE, sensors, intervalMs, quantities, what }: Job): string {
   const filters = what === 'json' ? ', change: 1000000' : ''
   const metrics = quantities.map((name) => `${name}: { period: 1m, digits: 1${filters} }`).join(', ')
   const lines = Array.from(
@@ -95,11 +109,12 @@ export function configOf({ port, sensors, intervalMs, quantities, what }: Job): 
     (_, index) => `  - { id: s${index}, type: simulated, interval: ${intervalMs}ms, metrics: { ${metrics} } }`,
   )
   return [
-    `node: { id: ${NODE} }`,
+    `node: { id: ${as} }`,
     `mqtt: { url: 'mqtt://127.0.0.1:${port}' }`,
     'gpio:',
     '  backend: mock',
     `  outputs: [${PINS.map((pin) => `{ pin: ${pin} }`).join(', ')}]`,
+    `  inputs: [{ pin: ${INPUT}, debounce: 0ms }]`,
     ...(sensors === 0 ? [] : ['sensors:', ...lines]),
     '',
   ].join('\n')
@@ -109,13 +124,16 @@ function bare({ top, node, by }: Wanted): Contestant {
   return {
     name: 'bare',
     onNode: true,
-    program: async (job) => nodeProgram(by, node, [join(top, 'bench/floors/bare.mjs'), ...argumentsOf(job)]),
+    async program(job, folder) {
+      const own = await nodeFor(job, node, folder)
+      return nodeProgram(by, own, [join(top, 'bench/floors/bare.mjs'), ...argumentsOf(job)])
+    },
   }
 }
 
 /** What a floor is told, in this order. */
-function argumentsOf({ port, sensors, intervalMs, what, quantities, batch }: Job): string[] {
-  return [`${port}`, NODE, `${sensors}`, `${intervalMs}`, what, quantities.join(','), `${batch}`]
+function argumentsOf({ port, as = NODE, sensors, intervalMs, what, quantities, batch }: Job): string[] {
+  return [`${port}`, as, `${sensors}`, `${intervalMs}`, what, quantities.join(','), `${batch}`]
 }
 
 async function floorInC({ top, folder }: Wanted): Promise<Contestant | Absent> {
@@ -142,6 +160,13 @@ async function paho({ top }: Wanted): Promise<Contestant | Absent> {
   }
   const script = join(top, 'bench/floors/bare.py')
   return { name, onNode: false, program: async (job) => ({ command: python, args: [script, ...argumentsOf(job)] }) }
+}
+
+async function nodeFor({ alone }: Job, node: string, folder: string): Promise<string> {
+  if (alone === undefined) return node
+  const copy = join(folder, 'node')
+  await copyFile(node, copy)
+  return copy
 }
 
 function nodeProgram(

@@ -7,6 +7,8 @@ export interface Child {
   readonly pid: number
   readonly exited: Promise<void>
   readonly running: () => boolean
+  /** A line on its standard input; without one, the end of it. */
+  tell(line?: string): void
   /** The end of what it wrote, for an error. */
   tail(): string
   /** By SIGTERM, and by SIGKILL where that does not help. */
@@ -59,6 +61,10 @@ export async function start({ command, args, env = {}, cwd }: Program, folder: s
     pid: child.pid ?? 0, // it has been spawned
     exited,
     running,
+    tell(line) {
+      if (line === undefined) child.stdin?.end()
+      else child.stdin?.write(`${line}\n`)
+    },
     tail: () => readFileSync(log, 'utf8').slice(-TAIL_CHARACTERS),
     async end() {
       if (!running()) return

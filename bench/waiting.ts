@@ -1,8 +1,9 @@
 /** Waits of the suites: for a message, for a while; each with an end, and with the child's own words if it dies. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { STATUS } from './contestants.ts'
+import { type Contestant, type Job, NODE, STATUS } from './contestants.ts'
 import { Ear, type Heard } from './ear.ts'
 import type { Child } from './process.ts'
+import type { Bench } from './suite.ts'
 
 /** Under an emulator a start takes minutes. */
 export const START_DEADLINE_MS = 300_000
@@ -46,14 +47,36 @@ export function isRecord({ topic }: Heard): boolean {
   return topic.endsWith('/data')
 }
 
-/** Waits until a contestant that was just started is there. */
-export async function untilOnline(port: number, child: Promise<Child>): Promise<Child> {
-  const ear = await Ear.open(port, [STATUS])
+/** `performance.now()` of all processes of the machine: ms on its monotonic clock. */
+export function machineNow(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}
+
+/** Starts a contestant at a job, and waits until it is there. @throws Error where it does not come */
+export async function begun(bench: Bench, contestant: Contestant, job: Job, own?: string): Promise<Child> {
+  const status = `devices/${job.as ?? NODE}/status`
+  const ear = await Ear.open(bench.broker.port, [status])
   try {
-    const started = await child
-    await until(ear, started, 'online', isOnline, START_DEADLINE_MS)
-    return started
+    const child = await bench.begin(contestant, job, own)
+    const isOurs = ({ topic, payload, retained }: Heard): boolean =>
+      topic === status && !retained && payload.toString() === 'online'
+    await until(ear, child, 'online', isOurs, START_DEADLINE_MS)
+    return child
   } finally {
     ear.close()
+  }
+}
+
+/** Lets time pass, and no longer where the bench is told to end or the child dies. @throws Error in both cases */
+export async function pass(bench: Bench, child: Child, ms: number): Promise<void> {
+  const over = new AbortController()
+  const signal = AbortSignal.any([bench.signal, over.signal])
+  const died = child.exited.then(() => {
+    throw new Error(`it ended while it was measured; its last words:\n${child.tail()}`)
+  })
+  try {
+    await Promise.race([sleep(ms, undefined, { signal }), died])
+  } finally {
+    over.abort()
   }
 }

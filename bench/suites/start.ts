@@ -3,7 +3,7 @@ import { type Job, NODE, STATUS } from '../contestants.ts'
 import { Ear } from '../ear.ts'
 import { cpuMs } from '../proc.ts'
 import type { Bench, Suite } from '../suite.ts'
-import { isOnline, isRecord, START_DEADLINE_MS, until, untilOnline } from '../waiting.ts'
+import { begun, isOnline, isRecord, pass, START_DEADLINE_MS, until } from '../waiting.ts'
 
 /** For what goes on after the first reading to be over before the end: a code cache is written at a clean one. */
 const SETTLE_MS = 300
@@ -20,7 +20,7 @@ const job = ({ broker }: Bench): Job => ({
 
 export const start: Suite = {
   name: 'start',
-  about: 'spawn to online and to the first reading; 10 sensors, 28 outputs; files and code cache are warm',
+  about: 'spawn to online and to the first reading; 10 sensors, 28 pins; files and code cache are warm',
   rounds: 7,
   figures: [
     { key: 'cpu_online_ms', label: 'CPU until online', unit: 'ms' },
@@ -30,13 +30,13 @@ export const start: Suite = {
 
   /** One start that does not count fills what a clean end fills, and shows that `online` stays with the broker. */
   async prepare(contestant, bench) {
-    const child = await untilOnline(bench.broker.port, bench.begin(contestant, job(bench), OWN))
+    const child = await begun(bench, contestant, job(bench), OWN)
     const late = await Ear.open(bench.broker.port, [])
     const kept = until(late, child, 'online for those who come late', (message) => message.retained, START_DEADLINE_MS)
     await late.hear(STATUS)
     await kept
     late.close()
-    await pause()
+    await pass(bench, child, SETTLE_MS)
     await child.end()
   },
 
@@ -60,15 +60,11 @@ export const start: Suite = {
         START_DEADLINE_MS,
       )
       firstReading ??= await until(ear, child, 'a reading', isRecord, START_DEADLINE_MS)
-      await pause()
+      await pass(bench, child, SETTLE_MS)
       await child.end()
       return { cpu_online_ms: cpu, online_ms: online - begun, reading_ms: firstReading - begun }
     } finally {
       ear.close()
     }
   },
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
 }
