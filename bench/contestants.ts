@@ -27,8 +27,6 @@ export interface Job {
 
 export interface Contestant {
   readonly name: string
-  /** Runs on Node.js: memory and start are those of Node.js, too. */
-  readonly onNode: boolean
   /** The program for a job; writes its configuration into `folder`, which is its own and kept between its runs. */
   program(job: Job, folder: string): Promise<Program>
   /** The same, turning its input at each line that it reads; when these end, the moments go to the file `times`. */
@@ -66,13 +64,15 @@ export const INPUT = 27
 const run = promisify(execFile)
 
 export async function gather(wanted: Wanted): Promise<{ present: Contestant[]; absent: Absent[] }> {
-  const { top, before } = wanted
+  const { top, before, by } = wanted
+  // What is not emulated can't be compared.
+  const native = by.length === 0
   const found = [
     agent('agent', join(top, 'dist/main.js'), wanted),
     ...(before === undefined ? [] : [agent('before', before, wanted)]),
     bare(wanted),
-    await floorInC(wanted),
-    ...(wanted.peers ? [await paho(wanted), await nodeRed(wanted)] : []),
+    ...(native ? [await floorInC(wanted)] : []),
+    ...(native && wanted.peers ? [await paho(wanted), await nodeRed(wanted)] : []),
   ]
   return {
     present: found.filter((one): one is Contestant => 'program' in one),
@@ -92,7 +92,6 @@ function agent(name: string, main: string, { top, node, by }: Wanted): Contestan
   const inHand = join(top, 'bench/edge-agent.mjs')
   return {
     name,
-    onNode: true,
     program: (job, folder) => program(job, folder, (config) => [main, 'run', '--config', config]),
     ...(name === 'agent'
       ? { turning: (job, folder, times) => program(job, folder, (config) => [inHand, config, `${INPUT}`, times]) }
@@ -123,7 +122,6 @@ export function configOf({ port, as = NODE, sensors, intervalMs, quantities, wha
 function bare({ top, node, by }: Wanted): Contestant {
   return {
     name: 'bare',
-    onNode: true,
     async program(job, folder) {
       const own = await nodeFor(job, node, folder)
       return nodeProgram(by, own, [join(top, 'bench/floors/bare.mjs'), ...argumentsOf(job)])
@@ -148,18 +146,20 @@ async function floorInC({ top, folder }: Wanted): Promise<Contestant | Absent> {
   await mkdir(folder, { recursive: true })
   const command = join(folder, 'bare')
   await run('gcc', ['-O2', '-Wall', '-o', command, join(top, 'bench/floors/bare.c'), '-lmosquitto', '-lm'])
-  return { name, onNode: false, program: async (job) => ({ command, args: argumentsOf(job) }) }
+  return { name, program: async (job) => ({ command, args: argumentsOf(job) }) }
 }
 
 async function paho({ top }: Wanted): Promise<Contestant | Absent> {
   const name = 'paho'
-  const python = await findProgram('python3')
-  const has = python && (await run(python, ['-c', 'import paho.mqtt.client']).catch(() => undefined))
-  if (python === undefined || has === undefined) {
-    return { name, why: 'python3-paho-mqtt is not installed: sudo apt install python3-paho-mqtt' }
-  }
   const script = join(top, 'bench/floors/bare.py')
-  return { name, onNode: false, program: async (job) => ({ command: python, args: [script, ...argumentsOf(job)] }) }
+  // Debian's package is for Debian's Python, which need not be the first in the PATH.
+  for (const python of ['/usr/bin/python3', await findProgram('python3')]) {
+    if (python === undefined) continue
+    const has = await run(python, ['-c', 'import paho.mqtt.client']).catch(() => undefined)
+    if (has === undefined) continue
+    return { name, program: async (job) => ({ command: python, args: [script, ...argumentsOf(job)] }) }
+  }
+  return { name, why: 'python3-paho-mqtt is not installed: sudo apt install python3-paho-mqtt' }
 }
 
 async function nodeFor({ alone }: Job, node: string, folder: string): Promise<string> {

@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { arch, cpus, tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startBroker } from './broker.ts'
@@ -28,10 +28,10 @@ process.once('exit', () => {
   killAll()
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
 })
-const told = new AbortController()
+const stopping = new AbortController()
 for (const [signal, code] of Object.entries(SIGNALS)) {
   process.once(signal, () => {
-    told.abort()
+    stopping.abort()
     process.exit(code)
   })
 }
@@ -51,19 +51,15 @@ async function main(options: Options): Promise<number> {
   }
   const suites = chosen(options.suites)
   if (options.build) buildWhereStale(TOP)
-  const version = execFileSync(
-    options.by[0] ?? options.node,
-    [...options.by.slice(1), ...(options.by.length > 0 ? [options.node] : []), '--version'],
-    {
-      encoding: 'utf8',
-    },
-  ).trim()
+  const [program = options.node, ...before] = [...options.by, options.node]
+  const told = execFileSync(program, [...before, '-p', 'process.version + " " + process.arch'], { encoding: 'utf8' })
+  const [version = '', architecture = ''] = told.trim().split(' ')
   const major = Number(/^v(\d+)/.exec(version)?.[1])
   const { present, absent } = await gather({ ...options, top: TOP, folder: join(folder, 'floors') })
   for (const { name, why } of absent) say(`${name} does not take part: ${why}`)
   const broker = await startBroker(folder)
   const bench: Bench = {
-    ...{ broker, folder, say, options, signal: told.signal },
+    ...{ broker, folder, say, options, signal: stopping.signal },
     async begin(contestant: Contestant, job: Job, own = 'any') {
       const place = join(folder, contestant.name, own)
       mkdirSync(place, { recursive: true })
@@ -76,9 +72,10 @@ async function main(options: Options): Promise<number> {
     reports.push(reportOf(suite, rounds, failures, major))
   }
   await broker.child.end()
+  const [processor] = cpus()
   const report = {
-    node: version,
-    machine: `${arch()}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
+    node: `${version} (${architecture}${options.by.length > 0 ? ', emulated' : ''})`,
+    machine: `${cpus().length} × ${processor?.model.trim() ?? 'unknown'}`,
     absent,
     suites: reports,
   }

@@ -56,12 +56,15 @@ export function machineNow(): number {
 export async function begun(bench: Bench, contestant: Contestant, job: Job, own?: string): Promise<Child> {
   const status = `devices/${job.as ?? NODE}/status`
   const ear = await Ear.open(bench.broker.port, [status])
+  const child = await bench.begin(contestant, job, own)
+  const isOurs = ({ topic, payload, retained }: Heard): boolean =>
+    topic === status && !retained && payload.toString() === 'online'
   try {
-    const child = await bench.begin(contestant, job, own)
-    const isOurs = ({ topic, payload, retained }: Heard): boolean =>
-      topic === status && !retained && payload.toString() === 'online'
     await until(ear, child, 'online', isOurs, START_DEADLINE_MS)
     return child
+  } catch (error) {
+    await child.end()
+    throw error
   } finally {
     ear.close()
   }

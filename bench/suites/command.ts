@@ -26,7 +26,7 @@ export function commandJob({ broker }: Bench): Job {
 
 export const command: Suite = {
   name: 'command',
-  about: `command at QoS 1 to state, ${COMMANDS} one by one and in flights of ${IN_FLIGHT}; TCP_NODELAY on all sides`,
+  about: `command at QoS 1 to state, ${COMMANDS} one by one and in flights of ${IN_FLIGHT}`,
   rounds: 5,
   figures: [
     { key: 'p50_us', label: 'one by one, p50', unit: 'µs', digits: 0 },

@@ -1,12 +1,13 @@
 /** From the start of the process to `online` and to the first reading, and what processor time that takes. */
 import { type Job, NODE, STATUS } from '../contestants.ts'
-import { Ear } from '../ear.ts'
+import { Ear, type Heard } from '../ear.ts'
 import { cpuMs } from '../proc.ts'
 import type { Bench, Suite } from '../suite.ts'
 import { begun, isOnline, isRecord, pass, START_DEADLINE_MS, until } from '../waiting.ts'
 
 /** For what goes on after the first reading to be over before the end: a code cache is written at a clean one. */
 const SETTLE_MS = 300
+const LATE_MS = 10_000
 const OWN = 'start'
 
 const job = ({ broker }: Bench): Job => ({
@@ -32,39 +33,37 @@ export const start: Suite = {
   async prepare(contestant, bench) {
     const child = await begun(bench, contestant, job(bench), OWN)
     const late = await Ear.open(bench.broker.port, [])
-    const kept = until(late, child, 'online for those who come late', (message) => message.retained, START_DEADLINE_MS)
-    await late.hear(STATUS)
-    await kept
-    late.close()
-    await pass(bench, child, SETTLE_MS)
-    await child.end()
+    const isKept = ({ retained, payload }: Heard): boolean => retained && payload.toString() === 'online'
+    try {
+      const kept = until(late, child, 'online for those who come late', isKept, LATE_MS)
+      await Promise.all([kept, late.hear(STATUS)])
+      await pass(bench, child, SETTLE_MS)
+    } finally {
+      late.close()
+      await child.end()
+    }
   },
 
   async measure(contestant, bench) {
     const ear = await Ear.open(bench.broker.port, [STATUS, `sensors/${NODE}/#`])
+    const begunAt = performance.now()
+    const child = await bench.begin(contestant, job(bench), OWN)
     try {
-      let firstReading: number | undefined
-      const begun = performance.now()
-      const child = await bench.begin(contestant, job(bench), OWN)
       let cpu = 0
-      const online = await until(
-        ear,
-        child,
-        'online',
-        (message) => {
-          if (isRecord(message)) firstReading ??= performance.now()
-          if (!isOnline(message)) return false
-          cpu = cpuMs(child.pid)
-          return true
-        },
-        START_DEADLINE_MS,
-      )
-      firstReading ??= await until(ear, child, 'a reading', isRecord, START_DEADLINE_MS)
+      let readingAt: number | undefined
+      const look = (message: Heard): boolean => {
+        if (isRecord(message)) readingAt ??= performance.now()
+        if (!isOnline(message)) return false
+        cpu = cpuMs(child.pid)
+        return true
+      }
+      const onlineAt = await until(ear, child, 'online', look, START_DEADLINE_MS)
+      readingAt ??= await until(ear, child, 'a reading', isRecord, START_DEADLINE_MS)
       await pass(bench, child, SETTLE_MS)
-      await child.end()
-      return { cpu_online_ms: cpu, online_ms: online - begun, reading_ms: firstReading - begun }
+      return { cpu_online_ms: cpu, online_ms: onlineAt - begunAt, reading_ms: readingAt - begunAt }
     } finally {
       ear.close()
+      await child.end()
     }
   },
 }
