@@ -1,5 +1,6 @@
 /** What the kernel knows of a process and its children: processor time, memory, descriptors, writes. Reads /proc. */
 import { readdirSync, readFileSync } from 'node:fs'
+import { processClockMs } from './cpu-clock.ts'
 
 export interface Memory {
   /** All in KiB, as the kernel has them. PSS: what is shared counts by the number of those who share it. */
@@ -15,12 +16,12 @@ const NS_PER_MS = 1e6
 /**
  * Processor time, user and system, of a process, its children and what those have left that it has waited for, ms.
  *
- * Of its threads to the nanosecond (schedstat); where the kernel has no such thing, and for children that have ended, in
- * ticks (stat).
+ * By the process's own clock; where that can't be read, of its living threads (schedstat) or in ticks (stat), whichever is
+ * more. Children that have ended are known in ticks only.
  */
 export function cpuMs(pid: number): number {
   const { own, ended } = ticksOf(pid)
-  return Math.max(own, threadsMs(pid)) + ended + sum(childrenOf(pid).map(cpuMs))
+  return (processClockMs(pid) ?? Math.max(own, threadsMs(pid))) + ended + sum(childrenOf(pid).map(cpuMs))
 }
 
 /** Of a process and its children. */

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { median, orderOf, quantile, type Round, ratiosOf, spreadOf } from '../bench/arithmetic.ts'
 import { type Contestant, configOf } from '../bench/contestants.ts'
 import { readOptions } from '../bench/options.ts'
+import { cpuMs, descriptorsOf, memoryOf } from '../bench/proc.ts'
 import { reportOf, tableOf } from '../bench/report.ts'
 import { play } from '../bench/rounds.ts'
 import { readService } from '../bench/service.ts'
@@ -184,6 +185,36 @@ describe('what the agent is told', () => {
       const { problems } = parseConfig(configOf(job), 'config.yaml', { hostname: 'h', env: {} })
       expect(problems).toEqual([])
     }
+  })
+})
+
+describe('what the kernel tells of a process', () => {
+  const USES_SOME = `
+    const until = process.cpuUsage().user + 100_000
+    while (process.cpuUsage().user < until);
+    console.log(JSON.stringify(process.cpuUsage()))
+    process.stdin.resume()`
+  const TICK_MS = 10
+
+  it('is at least the processor time that it counted itself, memory that is its own, and nothing when it is gone', async () => {
+    const child = spawn(process.execPath, ['-e', USES_SOME], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const pid = child.pid ?? 0
+    try {
+      const text = await new Promise<string>((resolve) => child.stdout.once('data', (bytes) => resolve(`${bytes}`)))
+      const { user, system } = JSON.parse(text)
+      expect(cpuMs(pid)).toBeGreaterThanOrEqual((user + system) / 1000 - TICK_MS)
+      const { rss, pss, anonymous } = memoryOf(pid)
+      expect(anonymous).toBeGreaterThan(0)
+      expect(pss).toBeGreaterThanOrEqual(anonymous)
+      expect(rss).toBeGreaterThanOrEqual(pss)
+      expect(descriptorsOf(pid)).toBeGreaterThanOrEqual(3)
+    } finally {
+      const gone = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGKILL')
+      await gone
+    }
+    expect(cpuMs(pid)).toBe(0)
+    expect(memoryOf(pid)).toEqual({ rss: 0, pss: 0, anonymous: 0 })
   })
 })
 

@@ -8,6 +8,9 @@ import { begun, isRecord, pass } from '../waiting.ts'
 
 const SENSORS = 100
 const INTERVAL_MS = 100
+const RATE = (SENSORS * 1000) / INTERVAL_MS
+/** How far from that rate a round may be and still be one at that rate: timers of the bare script are late each time. */
+const TOLERANCE = 0.15
 const WARM_UP_MS = 3000
 const SAMPLES = 6
 const SAMPLE_EVERY_MS = 1000
@@ -30,7 +33,7 @@ function jobOf(what: What, { broker }: Bench): Job {
 
 export const telemetry: Suite = {
   name: 'telemetry',
-  about: `${(SENSORS * 1000) / INTERVAL_MS} readings/s at QoS 1; the floors share writes as the agent was seen to`,
+  about: `${RATE} readings/s at QoS 1; the floors share writes as the agent was seen to`,
   rounds: 3,
   figures: [
     { key: 'json_cpu_us', label: 'JSON, CPU per reading', unit: 'µs' },
@@ -76,13 +79,17 @@ async function measured(what: What, contestant: Contestant, bench: Bench, sample
       anonymous.push(memory.anonymous / KIB_PER_MB)
     }
     const count = records - before.records
+    const perSecond = count / ((performance.now() - before.at) / 1000)
+    const arrived = { [`${what}_per_s`]: perSecond }
+    // Who falls behind, or makes up for it, does another job: what that costs must not be taken for the cost of this one.
+    if (Math.abs(perSecond / RATE - 1) > TOLERANCE) return arrived
     const perWrite = count / (writesOf(child.pid) - before.writes)
     if (contestant.name === 'agent') batches.set(what, Math.min(SENSORS, Math.max(1, Math.round(perWrite))))
     return {
+      ...arrived,
       [`${what}_cpu_us`]: ((cpuMs(child.pid) - before.cpu) / count) * US_PER_MS,
       [`${what}_rss_mb`]: median(rss),
       [`${what}_anonymous_mb`]: median(anonymous),
-      [`${what}_per_s`]: count / ((performance.now() - before.at) / 1000),
       [`${what}_per_write`]: perWrite,
     }
   } finally {
