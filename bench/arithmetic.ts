@@ -58,5 +58,5 @@ export function ratiosOf(rounds: readonly Round[], figure: string, one: string, 
 
 function numberOf(round: Round, contestant: string, figure: string): number | undefined {
   const value = round[contestant]?.[figure]
-  return value === undefined || Number.isNaN(value) ? undefined : value
+  return value === undefined || !Number.isFinite(value) ? undefined : value
 }

@@ -64,6 +64,7 @@ describe('the sums of the bench', () => {
       { bare: { x: 1 } },
       { agent: { x: 1 }, bare: { x: 0 } },
       { agent: { x: Number.NaN }, bare: { x: 1 } },
+      { agent: { x: 1 }, bare: { x: Number.POSITIVE_INFINITY } },
       { agent: { x: 3 }, bare: { x: 2 } },
     ]
     expect(ratiosOf(rounds, 'x', 'agent', 'bare')).toEqual([1.5])

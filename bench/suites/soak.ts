@@ -14,6 +14,8 @@ const KIB_PER_MB = 1e6 / 1024
 const WARM_UP = 0.3
 /** The first and the last part of what is left are compared, each so much of it. */
 const PART = 0.25
+/** Fewer samples of a part, one a second, say nothing of what a collection does. */
+const FEWEST = 5
 /** One that makes fewer readings than this of those it should, in all, is given up. */
 const SLOWEST = 0.2
 
@@ -64,7 +66,7 @@ export const soak: Suite = {
       const growth = median(after) - median(before)
       return {
         ...{ readings, first_mb: median(before), last_mb: median(after), growth_mb: growth, noise_mb: noise },
-        growth_over_noise: growth <= 0 ? 0 : growth / noise,
+        growth_over_noise: part < FEWEST ? Number.NaN : growth <= 0 ? 0 : growth / noise,
         rss_mb: memoryOf(child.pid).rss / KIB_PER_MB,
         descriptors_more: (last.at(-1)?.descriptors ?? 0) - (first[0]?.descriptors ?? 0),
       }
