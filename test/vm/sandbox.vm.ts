@@ -1,9 +1,9 @@
 /**
  * The unit, as it is shipped and installed: what it takes away is away, and what the agent does still goes, by every way
- * to pins and sensors that a Pi has. Installs the service for itself and takes it away again.
+ * to pins and sensors that a Pi has. Takes the service that install.vm.ts has left, or installs it for itself.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { drive, resetLines, wire } from './hardware.ts'
 import { CONFIG_FILE, property, systemctl, until } from './service.ts'
@@ -63,14 +63,17 @@ async function commandsAndButtonsPass(): Promise<void> {
   await released
 }
 
+/** The configuration of who has installed the service before. */
+let before: string | undefined
+
 beforeAll(async () => {
-  resetLines()
-  clearRetained()
   subscriber = await subscribe()
-  execFileSync('deploy/install.sh', { stdio: 'pipe' })
+  before = existsSync(CONFIG_FILE) ? readFileSync(CONFIG_FILE, 'utf8') : undefined
+  if (before === undefined) execFileSync('deploy/install.sh', { stdio: 'pipe' })
 })
 afterAll(async () => {
-  execFileSync('/opt/sensor-node/deploy/uninstall.sh', ['--purge'], { stdio: 'pipe' })
+  if (before !== undefined) writeFileSync(CONFIG_FILE, before)
+  else execFileSync('/opt/sensor-node/deploy/uninstall.sh', ['--purge'], { stdio: 'pipe' })
   await subscriber.end()
   resetLines()
   clearRetained()
