@@ -1,5 +1,5 @@
 /** What runs the tests in the virtual machine lets nothing pass that went wrong. */
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -122,5 +122,14 @@ describe('the tests in the virtual machine', () => {
     const { code, output } = await run([], '2')
     expect(output).toMatch(/✓ after-reboot\.vm\.js > is back.*Test files {2}1 passed \(1\)/s)
     expect(code).toBe(0)
+  })
+
+  it('get of the working copy what the program loads, and neither its history nor tools', () => {
+    const shared = execFileSync(process.execPath, ['test/vm/share.mjs'], { cwd: top, encoding: 'utf8' }).split('\n')
+    // epoll is what onoff needs; package-lock.json is what install.sh holds the packages against.
+    const needed = ['dist', 'deploy', 'package-lock.json', 'node_modules/.package-lock.json', 'node_modules/epoll']
+    expect(shared).toEqual(expect.arrayContaining(needed))
+    for (const spare of ['.git', 'node_modules', 'node_modules/typescript', 'node_modules/zod'])
+      expect(shared).not.toContain(spare)
   })
 })

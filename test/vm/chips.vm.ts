@@ -5,40 +5,33 @@ import { createChardevGpio } from '../../src/gpio/chardev.ts'
 import { createOnoffGpio } from '../../src/gpio/onoff.ts'
 import { silentLog } from '../../src/log.ts'
 import { errorOf } from '../gpio/contract.ts'
-import { exported, resetLines, simHardware, startUdev, stopUdev, wire } from './hardware.ts'
-
-/** In the order in which they come up. `base` -1: the next that is free. */
-interface Chip {
-  readonly name: string
-  readonly label: string
-  readonly lines: number
-  readonly base: number
-}
+import { type Chip, exported, gpioDown, gpioUp, resetLines, startUdev, stopUdev, wire } from './hardware.ts'
 
 const chip = (name: string, label: string, lines: number, base = -1): Chip => ({ name, label, lines, base })
 /** The expander beside the header on a Pi 3 or 4, and one of the SoC's own chips on a Pi 5. */
 const EXPANDER = chip('expander', 'raspberrypi-exp-gpio', 8)
 const SOC = chip('soc', 'gpio-brcmstb@107d508500', 32)
 
+/** In the order in which they came up. */
 const up: Chip[] = []
 function bringUp(chips: readonly Chip[]): void {
   for (const one of chips) {
-    simHardware('gpio-up', one.name, one.label, String(one.lines), String(one.base))
+    gpioUp(one)
     up.push(one)
   }
 }
 function takeDown(): void {
-  for (const { name } of up.splice(0)) simHardware('gpio-down', name)
+  for (const { name } of up.splice(0)) gpioDown(name)
 }
 
 beforeAll(() => {
   stopUdev()
   resetLines()
-  simHardware('gpio-down')
+  gpioDown()
 })
 afterEach(takeDown)
 afterAll(() => {
-  simHardware('gpio-up')
+  gpioUp()
   startUdev()
 })
 

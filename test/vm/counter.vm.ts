@@ -19,7 +19,7 @@ import { silentLog } from '../../src/log.ts'
 import { type AgentProcess, startAgent } from '../fakes/agent-process.ts'
 import { kindOf } from '../gpio/contract.ts'
 import { counterContract } from '../gpio/counter-contract.ts'
-import { drive, folder, resetLines, simHardware } from './hardware.ts'
+import { drive, folder, gpioDown, gpioUp, resetLines } from './hardware.ts'
 import { clearRetained, type Subscriber, subscribe } from './subscriber.ts'
 
 const LINE = 5
@@ -137,9 +137,9 @@ describe('pulses at 1 kHz', () => {
     pinInterrupts()
     await pulse(500)
     expect(await counter.read()).toMatchObject({ count: 500, outages: 0 })
-    simHardware('gpio-down')
+    gpioDown()
     for (const kind of ['lost', 'not-found']) expect(await kindOf(counter.read())).toBe(kind)
-    simHardware('gpio-up')
+    gpioUp()
     expect(await counter.read()).toMatchObject({ count: 500, outages: 1 })
     pinInterrupts()
     await pulse(300)

@@ -1,9 +1,9 @@
 /** The outside of the guest's simulated hardware: what a finger, a scope or a loose wire is on a real board. */
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import type { Level } from '../../src/gpio/gpio.ts'
 
-/** Presses and releases: has effect while the line is an input. `chip` is a name given to `simHardware`. */
+/** Presses and releases: has effect while the line is an input. `chip` is a name given to `gpioUp`. */
 export function drive(line: number, level: Level, chip = 'pi'): void {
   writeFileSync(`${folder(line, chip)}/pull`, level === 1 ? 'pull-up' : 'pull-down')
 }
@@ -43,9 +43,38 @@ export function defaultWeather(): void {
   weather(25.08, 43.81, 1006.53)
 }
 
-/** Runs `sim-hardware`: GPIO chips come and go. */
-export function simHardware(...args: readonly string[]): void {
-  execFileSync('sim-hardware', args)
+/** Which chip comes; by default that of the machine. `base` -1: the next number that is free. */
+export interface Chip {
+  readonly name: string
+  readonly label: string
+  readonly lines: number
+  readonly base: number
+}
+
+const CONFIGFS = '/sys/kernel/config/gpio-sim'
+const HEADER: Chip = { name: 'pi', label: 'pinctrl-bcm2711', lines: 58, base: -1 }
+
+/** A GPIO chip comes, as by guest/sim-hardware, but without a dozen processes. */
+export function gpioUp(options: Partial<Chip> = {}): void {
+  const { name, label, lines, base } = { ...HEADER, ...options }
+  const chip = `${CONFIGFS}/${name}`
+  const read = (file: string): string => readFileSync(`${chip}/${file}`, 'utf8').trim()
+  writeFileSync('/sys/module/gpio_sim/parameters/force_base', String(base))
+  mkdirSync(chip)
+  mkdirSync(`${chip}/bank0`)
+  writeFileSync(`${chip}/bank0/label`, label)
+  writeFileSync(`${chip}/bank0/num_lines`, String(lines))
+  writeFileSync(`${chip}/live`, '1')
+  symlinkSync(`/sys/devices/platform/${read('dev_name')}/${read('bank0/chip_name')}`, `/run/gpio-sim/${name}`)
+}
+
+/** A GPIO chip goes, whoever uses it. */
+export function gpioDown(name = HEADER.name): void {
+  const chip = `${CONFIGFS}/${name}`
+  rmSync(`/run/gpio-sim/${name}`, { force: true })
+  writeFileSync(`${chip}/live`, '0')
+  rmdirSync(`${chip}/bank0`)
+  rmdirSync(chip)
 }
 
 const UDEV = ['systemd-udevd-control.socket', 'systemd-udevd-kernel.socket', 'systemd-udevd.service']

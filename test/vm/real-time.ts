@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import type { Gpio, Level } from '../../src/gpio/gpio.ts'
 import { listener } from '../gpio/contract.ts'
-import { drive, resetLines, simHardware, wire } from './hardware.ts'
+import { drive, gpioDown, gpioUp, resetLines, wire } from './hardware.ts'
 import { PATIENCE_MS } from './patience.ts'
 
 /** So much longer than the pauses of the chatter that a machine with other work to do does not make a rest of one. */
@@ -53,10 +53,10 @@ export function realTimeContract(name: string, open: () => Promise<Gpio>): void 
       const heard = hear(20)
       await gpio.input(27, heard)
       const output = await gpio.output(17, { initial: 0, activeLow: false })
-      simHardware('gpio-down')
+      gpioDown()
       // Takes the numbers that were the header's.
-      simHardware('gpio-up', 'decoy', 'raspberrypi-exp-gpio', '64')
-      simHardware('gpio-up')
+      gpioUp({ name: 'decoy', label: 'raspberrypi-exp-gpio', lines: 64 })
+      gpioUp()
       try {
         drive(27, 1)
         expect(await heard.first).toBe(1)
@@ -65,9 +65,9 @@ export function realTimeContract(name: string, open: () => Promise<Gpio>): void 
         expect([await output.read(), wire(17)]).toEqual([1, 1])
       } finally {
         await gpio.close()
-        simHardware('gpio-down')
-        simHardware('gpio-down', 'decoy')
-        simHardware('gpio-up')
+        gpioDown()
+        gpioDown('decoy')
+        gpioUp()
       }
     })
   })

@@ -19,11 +19,14 @@ export function property(...names: readonly string[]): string[] {
   return names.map((name) => values.get(name) ?? `no property ${name}`)
 }
 
+/** A look is a process, and costs an emulated processor a seventh of a second. */
+const LOOK_EVERY_MS = 500
+
 /** Looks again and again: systemd tells nobody of such changes. */
 export async function until(what: string, claim: () => boolean): Promise<void> {
   const end = performance.now() + PATIENCE_MS
   while (!claim()) {
     if (performance.now() > end) expect.fail(`not within ${PATIENCE_MS} ms: ${what}`)
-    await sleep(200)
+    await sleep(LOOK_EVERY_MS)
   }
 }
