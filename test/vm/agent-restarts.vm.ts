@@ -63,34 +63,34 @@ async function watch(): Promise<Probe> {
 }
 
 describe('the outputs of the agent', () => {
-  it('a start moves each wire once, to its level; a clean stop once more, to its exit level, and frees the inputs', async () => {
+  it('a start moves each wire once, to its level; a crash and the start after it, none; a clean stop once more, to the exit level', async () => {
     const watched = await watch()
-    await start()
-    expect(trace.moves(LED)).toEqual(once(0))
-    expect(trace.moves(PUMP)).toEqual(once(1))
-    expect(trace.moves(HEATER)).toEqual(once(1))
-    expect(await agent.end('SIGTERM')).toBe(0)
-    expect(LINES.map((line) => trace.moves(line))).toEqual([once(0), once(1), [...once(1), ...once(0)]])
-    expect(await watched.end()).toEqual(['0', '01', '010'])
-    // Free for the next one who wants it; the outputs are not.
-    expect(spawnSync('gpioget', ['gpiochip0', '27']).status).toBe(0)
-    expect(spawnSync('gpioget', ['gpiochip0', String(PUMP)]).status).not.toBe(0)
-  })
-
-  it('a crash and the start after it move no wire: outputs keep their level, and are adopted', async () => {
-    await start('keep')
+    await start('off')
+    const started = LINES.map((line) => trace.moves(line))
+    expect(started).toEqual([once(0), once(1), once(1)])
     const on = subscriber.until(`gpio/${LED}/state`, '1')
     publish(`gpio/${LED}/command`, 'on')
     await on
+
+    // Outputs keep their level, and are adopted.
     const before = LINES.map((line) => trace.moves(line))
-    const watched = await watch()
     await agent.end('SIGKILL')
     expect([wire(LED), wire(PUMP), wire(HEATER)]).toEqual([1, 1, 1])
     subscriber.clear()
     await start('keep')
     expect((await subscriber.until(`gpio/${LED}/state`, /^/, 'past')).payload).toBe('1')
     expect(LINES.map((line) => trace.moves(line))).toEqual(before)
-    expect(await watched.end()).toEqual(['1', '1', '1'])
+
+    expect(await agent.end('SIGTERM')).toBe(0)
+    expect(LINES.map((line) => trace.moves(line))).toEqual([
+      [...once(0), ...once(1)],
+      once(1),
+      [...once(1), ...once(0)],
+    ])
+    expect(await watched.end()).toEqual(['01', '01', '010'])
+    // The input is free for the next one who wants it; the outputs are not.
+    expect(spawnSync('gpioget', ['gpiochip0', '27']).status).toBe(0)
+    expect(spawnSync('gpioget', ['gpiochip0', String(PUMP)]).status).not.toBe(0)
   })
 
   it('a pin that somebody else holds is told with the holder’s name, and taken when it is free', async () => {

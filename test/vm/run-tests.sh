@@ -8,7 +8,7 @@ top=${here%/test/vm}
 # Of a machine that hangs. A run takes some five minutes where nothing else is going on.
 readonly LIMIT_S=1500
 # What the machine that is installed on has done before; the other one does all the rest.
-readonly BEFORE=(iio outputs-restart scan) INSTALLED=(install sandbox)
+readonly BEFORE=(iio outputs-restart) INSTALLED=(install sandbox)
 
 main() {
   local name not=() installing status
