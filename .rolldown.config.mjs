@@ -1,13 +1,49 @@
 // The program as few files: on a Pi, loading many small ones costs more than anything in them. What a run may not need is
 // a file of its own, as it is in the source: whatever is imported with `import()`. `build` has the compiled files as they
 // are, for tests that look at one of them.
+import { join } from 'node:path'
+
+const top = import.meta.dirname
+
+/** Of these packages another of their own files is taken: the same code, in a form of which only what is used is bundled. */
+const OTHER_FILES = { yaml: join(top, 'node_modules/yaml/browser/index.js') }
+
+/** In the place of what the program would only load, and never use. */
+const STUBS = {
+  // The client alone. The rest of MQTT.js opens sockets of its own (WebSocket, SOCKS proxies); ours come from dial.ts.
+  mqtt: `exports.MqttClient = require('mqtt/lib/client').default`,
+  // Streams as Node.js has them; the package is a copy of them for browsers and for older versions.
+  'readable-stream': `module.exports = require('node:stream')`,
+  // In a browser MQTT.js counts in a worker.
+  'worker-timers': `module.exports = require('node:timers')`,
+  // For topic aliases of our own, which we don't send.
+  'lru-cache': 'exports.LRUCache = class extends Map { constructor() { super() } }',
+  // The client's own trace, which DEBUG= would switch on.
+  debug: 'module.exports = () => () => {}',
+  // A log that is written by a thread of its own. Ours is written where it is called, all of a line before the end.
+  'thread-stream': 'module.exports = undefined',
+  worker_threads: 'exports.isMainThread = true',
+}
+
+const slim = {
+  name: 'slim',
+  resolveId: (id) => OTHER_FILES[id] ?? (Object.hasOwn(STUBS, id) ? `\0slim:${id}` : undefined),
+  load: (id) => (id.startsWith('\0slim:') ? STUBS[id.slice(6)] : undefined),
+}
+
 export default {
   logLevel: 'warn',
   input: { main: 'build/main.js', 'dht-child': 'build/sensors/dht-child.js' },
   platform: 'node',
   // Native packages, which may be absent, load themselves (src/optional.ts). These two only a terminal or `demo` needs.
   external: ['aedes', 'pino-pretty'],
-  // In a browser MQTT.js counts in a worker; here it would only be loaded, and never used.
-  resolve: { alias: { 'worker-timers': 'node:timers' } },
-  output: { dir: 'dist', format: 'esm', chunkFileNames: '[name].js' },
+  plugins: [slim],
+  output: {
+    dir: 'dist',
+    format: 'esm',
+    chunkFileNames: '[name].js',
+    comments: false,
+    // A single character beyond Latin-1 would have V8 hold the whole file with two bytes for each.
+    charset: 'ascii',
+  },
 }
