@@ -1,6 +1,6 @@
-// The program as few files: on a Pi, loading many small ones costs more than anything in them. What a run may not need is
-// a file of its own, as it is in the source: whatever is imported with `import()`. `build` has the compiled files as they
-// are, for tests that look at one of them.
+// The program as few files: on a Pi, loading many small ones costs more than anything in them. What every run needs is one
+// of them; what a run may not need is a file of its own, as it is in the source: whatever is imported with `import()`.
+// `build` has the compiled files as they are, for tests that look at one of them.
 import { join } from 'node:path'
 
 const top = import.meta.dirname
@@ -31,6 +31,30 @@ const slim = {
   load: (id) => (id.startsWith('\0slim:') ? STUBS[id.slice(6)] : undefined),
 }
 
+/** One file of the modules that are loaded with any of `files`. */
+const part = (name, priority, files) => ({
+  debugName: name,
+  priority,
+  name: (id, graph) => (files.some((file) => loadedWith(join(top, `build/${file}.js`), graph).has(id)) ? name : null),
+})
+
+const known = new Map()
+
+/** All that is loaded with a file, at once; the file, too, unless it is a program, which nobody else may run. */
+function loadedWith(file, graph) {
+  const loaded = known.get(file) ?? new Set()
+  if (known.has(file)) return loaded
+  known.set(file, loaded)
+  const visit = (id) => {
+    if (loaded.has(id)) return
+    loaded.add(id)
+    for (const next of [...(graph.getModuleInfo(id)?.importedIds ?? [])]) visit(next)
+  }
+  visit(file)
+  if (graph.getModuleInfo(file)?.isEntry) loaded.delete(file)
+  return loaded
+}
+
 export default {
   logLevel: 'warn',
   input: { main: 'build/main.js', 'dht-child': 'build/sensors/dht-child.js' },
@@ -45,5 +69,6 @@ export default {
     comments: false,
     // A single character beyond Latin-1 would have V8 hold the whole file with two bytes for each.
     charset: 'ascii',
+    codeSplitting: { groups: [part('start', 2, ['main', 'sensors/dht-child']), part('agent', 1, ['cli/run'])] },
   },
 }

@@ -3,11 +3,9 @@
  * down; there is no global one.
  */
 import { type Logger, type LoggerOptions, pino } from 'pino'
+import type { LogLevel } from './log-level.ts'
 
 export type { Logger }
-
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** Keys whose values are never written, at the top level and one below. */
 const SECRET_KEYS = ['password', 'passphrase', 'key', 'token', 'secret']

@@ -1,7 +1,19 @@
 #!/usr/bin/env node
 /** The process: arguments in, exit code out. Everything else takes what it needs as an argument. */
-import { runCommandLine } from './cli/command-line.ts'
+import { plainRun } from './cli/plain-run.ts'
+import { orProblems } from './cli/problems.ts'
 
-process.exitCode = await runCommandLine(process.argv.slice(2))
+process.exitCode = await orProblems(() => start(process.argv.slice(2)))
 // Native packages keep threads and descriptors that no event loop waits for; the work is done here.
 process.exit()
+
+/** Loads only what the arguments ask for. */
+async function start(args: readonly string[]): Promise<number> {
+  const flags = plainRun(args)
+  if (flags !== undefined) {
+    const { run } = await import('./cli/run.ts')
+    return run(flags)
+  }
+  const { runCommandLine } = await import('./cli/command-line.ts')
+  return runCommandLine(args)
+}

@@ -1,8 +1,7 @@
 /** The command line: subcommands, options, help. Each subcommand is a file beside this one, loaded when it is called. */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../duration.ts'
-import { ConfigError } from '../errors.ts'
-import { LOG_LEVELS, type LogLevel } from '../log.ts'
+import { LOG_LEVELS, type LogLevel } from '../log-level.ts'
 import { addBrokerOptions } from './broker-flags.ts'
 import type { CheckFlags } from './check.ts'
 import type { DemoFlags } from './demo.ts'
@@ -15,7 +14,6 @@ import { addLogOptions } from './log-flags.ts'
 import { guardOutput, outputFailed } from './output.ts'
 import { packageVersion } from './package.ts'
 import type { PlanFlags } from './plan.ts'
-import { printProblems } from './problems.ts'
 import type { PurgeFlags } from './purge.ts'
 import type { ReadFlags } from './read.ts'
 import type { RunFlags } from './run.ts'
@@ -99,7 +97,7 @@ With --json, {"time","event",…}: listening (broker, node), then message (topic
 The log goes to standard error then.
 `
 
-/** Runs what the arguments ask for; the result is the exit code. */
+/** Runs what the arguments ask for; the result is the exit code. @throws ConfigError with all problems */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   guardOutput()
   const code = await parseAndRun(args)
@@ -310,9 +308,7 @@ async function parseAndRun(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has printed what it found; --help and --version come here, too, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.config
-    if (!(error instanceof ConfigError)) throw error
-    printProblems(error)
-    return EXIT.config
+    throw error
   }
 }
 

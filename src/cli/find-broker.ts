@@ -10,7 +10,8 @@ import { ConfigError, type Problem } from '../errors.ts'
 import { type TopicTemplates, USUAL_TOPICS } from '../tools/topics.ts'
 import type { BrokerFlags } from './broker-flags.ts'
 import { findConfig, isThereAny } from './find-config.ts'
-import { loadEnv, printWarnings } from './problems.ts'
+import { loadEnv } from './load-env.ts'
+import { printWarnings } from './problems.ts'
 
 /** A broker that a tool can talk to. */
 export interface Broker {

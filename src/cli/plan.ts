@@ -12,7 +12,8 @@ import { chooseBackend } from '../gpio/choose.ts'
 import { silentLog } from '../log.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
-import { loadEnvHere, printWarnings } from './problems.ts'
+import { loadEnvHere } from './load-env.ts'
+import { printWarnings } from './problems.ts'
 
 /** Options of `plan` as the command line gives them. */
 export interface PlanFlags {

@@ -13,7 +13,8 @@ import { purge as purgeBroker } from '../purge.ts'
 import { jsonText, printable } from '../tools/printable.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
-import { loadEnv, printWarnings } from './problems.ts'
+import { loadEnv } from './load-env.ts'
+import { printWarnings } from './problems.ts'
 import { untilSignal } from './signals.ts'
 
 /** Options of `purge` as the command line gives them. */

@@ -2,10 +2,11 @@
 import { type Agent, runAgent } from '../agent.ts'
 import { type Loaded, loadConfig } from '../config/load.ts'
 import { ConfigError, formatProblem, messageOf } from '../errors.ts'
-import { createLog, type LogLevel } from '../log.ts'
+import { createLog } from '../log.ts'
+import type { LogLevel } from '../log-level.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
-import { loadEnvHere } from './problems.ts'
+import { loadEnvHere } from './load-env.ts'
 import { untilSignal } from './signals.ts'
 import { createWorld } from './world.ts'
 

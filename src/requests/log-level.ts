@@ -1,6 +1,6 @@
 /** `log_level`: says more or less in the log, until the next start. */
 import { z } from 'zod'
-import { LOG_LEVELS } from '../log.ts'
+import { LOG_LEVELS } from '../log-level.ts'
 import { action } from './action.ts'
 
 const LEVEL = `"level" must be one of ${LOG_LEVELS.join(', ')}`

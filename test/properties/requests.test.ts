@@ -1,7 +1,7 @@
 /** Requests come from strangers, too. Each gets one answer, which is small, and goes nowhere that it must not go. */
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { LOG_LEVELS } from '../../src/log.ts'
+import { LOG_LEVELS } from '../../src/log-level.ts'
 import { parseRequest } from '../../src/request.ts'
 import { ACTION_NAMES, actions } from '../../src/requests/index.ts'
 import { settled } from '../fakes/fake-clock.ts'
