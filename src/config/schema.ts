@@ -32,6 +32,10 @@ export type { CounterConfig, InputConfig, StateInputConfig } from './input-schem
 export type { RuleConfig } from './rule-schema.ts'
 export { type MetricConfig, type SensorConfig, sensorSchema } from './sensor-schema.ts'
 
+// A schema is asked a few times in the life of a process, and compiling it costs more than all of its answers. It would
+// also be the only place where text is run as code.
+z.config({ jitless: true })
+
 const node = section({
   id: id.optional().describe("The node's id, a level of its topics. Default: the first label of the host name."),
   name: label,

@@ -41,6 +41,16 @@ function metricSchema(type: SensorType, quantity: Quantity) {
     .describe(`Filters for ${QUANTITIES[quantity].meaning}${unit === '' ? '' : `, in ${unit}`}.`)
 }
 
+/** Made when they are asked for, all of them: most are of types, or for metrics, that a configuration does not mention. */
+function metricSchemas(type: SensorType, quantities: readonly Quantity[]) {
+  const schemas: Record<string, z.ZodOptional<ReturnType<typeof metricSchema>>> = {}
+  for (const quantity of quantities) {
+    const get = () => metricSchema(type, quantity).optional()
+    Object.defineProperty(schemas, quantity, { enumerable: true, get })
+  }
+  return schemas
+}
+
 /** What a type's schema checks beyond single keys; a shape alone would lose it. */
 function checksOf(schema: z.ZodObject | undefined): z.core.$ZodCheck<unknown>[] {
   return (schema?.def.checks ?? []) as z.core.$ZodCheck<unknown>[] // they get the very keys that they were written for
@@ -78,9 +88,7 @@ export function schemaOfType<N extends string>(name: N, type: SensorType) {
     timeout: everySensor.timeout.describe(
       `Deadline of one read. Default: ${type.timeoutMs === undefined ? 'the longer of the interval and 2s' : formatDuration(type.timeoutMs)}.`,
     ),
-    metrics: section(
-      Object.fromEntries(quantities.map((quantity) => [quantity, metricSchema(type, quantity).optional()])),
-    )
+    metrics: section(metricSchemas(type, quantities))
       .default({})
       .describe('Per quantity: filters, applied in the order min/max, median, scale, offset, digits, change.'),
     ...type.options.shape,
