@@ -25,8 +25,23 @@ const STUBS = {
   worker_threads: 'exports.isMainThread = true',
 }
 
+/** Parts of Node.js that take a while to load, and that many a run does without: loaded when they are first used. */
+const LATE_BUILTINS = ['crypto', 'tls', 'zlib', 'readline']
+
+const loadedLate = (code, name) =>
+  code
+    .replaceAll(`node_${name}.`, `node_${name}().`)
+    .replace(
+      `let node_${name} = require("node:${name}");`,
+      `let node_${name} = () => { const loaded = require("node:${name}"); node_${name} = () => loaded; return loaded; };`,
+    )
+
 const slim = {
   name: 'slim',
+  renderChunk: (code) => LATE_BUILTINS.reduce(loadedLate, code),
+  generateBundle() {
+    this.emitFile({ type: 'asset', fileName: 'package.json', source: '{"type":"commonjs"}\n' })
+  },
   resolveId: (id) => OTHER_FILES[id] ?? (Object.hasOwn(STUBS, id) ? `\0slim:${id}` : undefined),
   load: (id) => (id.startsWith('\0slim:') ? STUBS[id.slice(6)] : undefined),
 }
@@ -64,7 +79,8 @@ export default {
   plugins: [slim],
   output: {
     dir: 'dist',
-    format: 'esm',
+    format: 'cjs', // Node.js loads it with less ado than ES modules
+    strict: true,
     chunkFileNames: '[name].js',
     comments: false,
     // A single character beyond Latin-1 would have V8 hold the whole file with two bytes for each.

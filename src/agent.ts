@@ -3,7 +3,6 @@
  * sensors and inputs into telemetry, the outbox and MQTT; commands from MQTT through the router to the outputs.
  * Longer than most files here: it is the one picture of the whole, and in parts it would be none.
  */
-import { randomInt } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { join } from 'node:path'
 import { createBirth } from './birth.ts'
@@ -65,7 +64,7 @@ export interface World {
   readonly runtimeFolder: string | undefined
   /** Whether the system's clock was set; undefined: nobody knows, which is also the default. Never rejects. */
   readonly timeSynchronised?: () => Promise<boolean | undefined>
-  /** Between 0 and 1; for the jitter of reconnecting. */
+  /** From 0 to below 1; for the jitter of reconnecting, and for `run`. */
   readonly random: () => number
   /** Id of this start; default: made at random. */
   readonly run?: string
@@ -98,7 +97,7 @@ const RELEASE_DEADLINE_MS = 2000
  */
 export async function runAgent(first: Config, world: World, signal: AbortSignal): Promise<void> {
   const { clock, gpio, log, root, notifier, simulate, version } = world
-  const run = world.run ?? newRun()
+  const run = world.run ?? newRun(world.random)
   /** What runs; a reload replaces it. The node's id, its topics and its folders are those of the first. */
   let config = first
   log.info({ version, node: config.node.id, run }, 'starting')
@@ -394,8 +393,8 @@ function withoutLabel(sensor: SensorConfig): object {
   return 'name' in sensorTypes[sensor.type].options.shape ? sensor : { ...sensor, name: undefined }
 }
 
-function newRun(): string {
-  return randomInt(36 ** 8)
+function newRun(random: World['random']): string {
+  return Math.floor(random() * 36 ** 8)
     .toString(36)
     .padStart(8, '0')
 }

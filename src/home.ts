@@ -2,8 +2,11 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** Its absolute path. The same for a source file, a compiled one and the bundle, which lie at different depths. */
-export const HOME: string = nearest(import.meta.dirname)
+/**
+ * Its absolute path. The same for a source file, a compiled one and the bundle, which lie at different depths below it;
+ * the bundle's own folder has a package.json, too.
+ */
+export const HOME: string = nearest(dirname(import.meta.dirname))
 
 function nearest(folder: string): string {
   const above = dirname(folder)

@@ -3,9 +3,10 @@
 import { plainRun } from './cli/plain-run.ts'
 import { orProblems } from './cli/problems.ts'
 
-process.exitCode = await orProblems(() => start(process.argv.slice(2)))
-// Native packages keep threads and descriptors that no event loop waits for; the work is done here.
-process.exit()
+void orProblems(() => start(process.argv.slice(2))).then((code) => {
+  // Native packages keep threads and descriptors that no event loop waits for; the work is done here.
+  process.exit(code)
+})
 
 /** Loads only what the arguments ask for. */
 async function start(args: readonly string[]): Promise<number> {
