@@ -53,6 +53,9 @@ function monotonic(): number {
   return seconds * 1000 + nanoseconds / 1e6
 }
 
+/** A reason to abort what is waited for again and again. Without one, each abort makes an error, stack and all. */
+export const CALLED_OFF = new Error('called off')
+
 /** True where `thrown` is the reason of an aborted `signal`: the wait was called off, nothing failed. */
 export function calledOff(thrown: unknown, signal: AbortSignal): boolean {
   return signal.aborted && thrown === signal.reason

@@ -1,5 +1,5 @@
 /** Waiting for a promise no longer than a time, on our clock. */
-import type { Clock } from './clock.ts'
+import { CALLED_OFF, type Clock } from './clock.ts'
 
 /** What `withDeadline` gives instead of a value when the time has passed. */
 export const LATE = Symbol('late')
@@ -38,6 +38,6 @@ export async function withDeadline<T>(
     return result
   } finally {
     signal?.removeEventListener('abort', forward)
-    done.abort()
+    done.abort(CALLED_OFF)
   }
 }

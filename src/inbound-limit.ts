@@ -12,6 +12,8 @@ export const LONGEST_PAYLOAD = 4096
 /** Everything before the payload, and whole packets of other kinds, bytes: a topic has at most 65,535 (MQTT 5, 1.5.4). */
 const LONGEST_HEAD = 131_072
 
+const NOTHING = Buffer.alloc(0)
+
 /** MQTT 5 section 2.1.2. */
 const PUBLISH = 3
 
@@ -22,7 +24,7 @@ const PUBLISH = 3
  */
 export function createTrimmer(version: 4 | 5, longest = LONGEST_PAYLOAD): (chunk: Buffer) => Buffer[] {
   /** The beginning of a packet that is not whole enough to be judged. */
-  let held = Buffer.alloc(0)
+  let held = NOTHING
   /** Bytes of the packet under way that go on, and that don't, after those. */
   let pass = 0
   let skip = 0
@@ -30,7 +32,7 @@ export function createTrimmer(version: 4 | 5, longest = LONGEST_PAYLOAD): (chunk
   return (chunk) => {
     const out: Buffer[] = []
     let rest = held.length === 0 ? chunk : Buffer.concat([held, chunk])
-    held = Buffer.alloc(0)
+    held = NOTHING
     while (rest.length > 0) {
       if (pass > 0) {
         out.push(rest.subarray(0, pass))
@@ -127,19 +129,32 @@ function tooLong(length: number): ConnectionError {
 /** So much is handed on at a time, bytes: at most a hundred of the shortest commands, or 512 releases of QoS 2. */
 const SLICE = 2048
 
-/** The same connection, with what comes in passing through `trim`; what that throws destroys it. */
+/**
+ * The same connection, with what comes in passing through `trim`; what that throws destroys it. What is written in one
+ * turn of the event loop leaves as one piece: an answer with the acknowledgement of its command, readings that are due at
+ * the same moment together. So a write counts as done when the socket has it, which is as much as the kernel would say.
+ */
 export function bounded(socket: Duplex, trim: (chunk: Buffer) => Buffer[]): Duplex {
-  let busy = false
+  /** Waits for the end of this turn, corked. */
+  let gathering = false
+  const gather = (): void => {
+    if (gathering) return
+    gathering = true
+    socket.cork()
+    setImmediate(() => {
+      gathering = false
+      socket.uncork()
+    })
+  }
   const outer = new Duplex({
     read() {
       if (!busy) socket.resume()
     },
-    write: (chunk: Buffer, _, done) => void socket.write(chunk, done),
-    writev(chunks, done) {
-      const last = chunks.length - 1
-      socket.cork() // one packet on the wire, not one for each field
-      for (const [index, { chunk }] of chunks.entries()) socket.write(chunk, index === last ? done : undefined)
-      socket.uncork()
+    write(chunk: Buffer, _, done) {
+      gather()
+      // Whoever writes faster than the broker reads waits.
+      if (socket.write(chunk)) done()
+      else socket.once('drain', done)
     },
     final: (done) => void socket.end(done),
     destroy(error, done) {
@@ -147,20 +162,29 @@ export function bounded(socket: Duplex, trim: (chunk: Buffer) => Buffer[]): Dupl
       done(error)
     },
   })
+  /** What came last is being handed on in slices. */
+  let busy = false
   const handOn = async (bytes: Buffer): Promise<void> => {
     busy = true
     socket.pause()
-    const left = Buffer.concat(trim(bytes))
-    for (let at = 0; at < left.length && !outer.destroyed; at += SLICE) {
-      outer.push(left.subarray(at, at + SLICE))
+    for (let at = 0; at < bytes.length && !outer.destroyed; at += SLICE) {
+      outer.push(bytes.subarray(at, at + SLICE))
       // The client library deals with all that it gets in one go, and nothing else has its turn meanwhile.
-      if (left.length > SLICE) await new Promise((resolve) => setImmediate(resolve))
+      await new Promise((resolve) => setImmediate(resolve))
     }
     busy = false
     if (outer.readableLength < outer.readableHighWaterMark) socket.resume() // else `read` will
   }
   socket.on('data', (chunk: Buffer) => {
-    handOn(chunk).catch((error: unknown) => outer.destroy(error instanceof Error ? error : new Error(String(error))))
+    try {
+      const [first, ...more] = trim(chunk)
+      if (first === undefined) return
+      const bytes = more.length === 0 ? first : Buffer.concat([first, ...more])
+      if (bytes.length > SLICE) void handOn(bytes)
+      else if (!outer.push(bytes)) socket.pause()
+    } catch (error) {
+      outer.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
   })
   socket.on('end', () => outer.push(null))
   socket.on('error', (error) => outer.destroy(error))

@@ -9,7 +9,7 @@
  * Where both are empty, a command has reached the driver when `command` returns: a button of a rule switches a light in
  * the same turn of the event loop, also where that has to be on record before. Only "on" in an interlock takes longer.
  */
-import type { Clock } from './clock.ts'
+import { CALLED_OFF, type Clock } from './clock.ts'
 import type { Command } from './command.ts'
 import { createCommandQueue } from './command-queue.ts'
 import { same } from './config/changes.ts'
@@ -146,7 +146,7 @@ export class OutputPin implements Member {
     if (config.max_on === undefined) kept.onSince = undefined
     times.keep(this.pin, kept)
     if (before.max_on !== config.max_on) {
-      this.#maxOn.abort()
+      this.#maxOn.abort(CALLED_OFF)
       if (on) this.#limit()
     }
     if (!same(before.on_disconnect, config.on_disconnect)) this.connected(times.away)
@@ -171,7 +171,7 @@ export class OutputPin implements Member {
 
   /** Since when the broker is away, monotonic ms; undefined: it is there. */
   connected(away: number | undefined): void {
-    this.#disconnect.abort()
+    this.#disconnect.abort(CALLED_OFF)
     const { on_disconnect: rule } = this.#config
     if (away === undefined || rule === undefined || this.#ended) return
     const level = rule.state === 'on' ? 1 : 0
@@ -195,7 +195,7 @@ export class OutputPin implements Member {
 
   /** Whatever is to happen later. */
   #callOff(reason: Refused): void {
-    for (const timer of [this.#pulse, this.#disconnect, this.#maxOn, this.#undo]) timer.abort()
+    for (const timer of [this.#pulse, this.#disconnect, this.#maxOn, this.#undo]) timer.abort(CALLED_OFF)
     this.#group.callOff(reason, this)
   }
 
@@ -228,7 +228,7 @@ export class OutputPin implements Member {
 
   giveUp(): void {
     this.#wish = false
-    this.#pulse.abort()
+    this.#pulse.abort(CALLED_OFF)
     this.#pulse = this.#later(this.#options.clock.monotonic(), 0, 'interlock')
   }
 
@@ -311,7 +311,7 @@ export class OutputPin implements Member {
   /** From here on this is what the pin was ordered to be in the end; `pulse`: and when. */
   #ordered(level: Level, pulse?: PinTimes['pulse'], reason = '"for" is over'): void {
     const { times, last } = this.#options
-    this.#pulse.abort()
+    this.#pulse.abort(CALLED_OFF)
     this.#wish = false
     if (pulse !== undefined && !this.#ended) this.#pulse = this.#later(pulse.at, pulse.level, reason)
     times.keep(this.pin, { ...times.of(this.pin), ...this.#lastTime(level), pulse })
@@ -436,7 +436,7 @@ export class OutputPin implements Member {
     const moved = this.#level !== undefined && before !== level
     this.#level = level
     this.#sure = true
-    this.#undo.abort()
+    this.#undo.abort(CALLED_OFF)
     this.#options.onState(pin, level)
     if (moved) this.#switched = clock.monotonic()
     const counted = moved && this.#config.min_interval !== undefined ? { switched: clock.monotonic() } : {}
@@ -448,7 +448,7 @@ export class OutputPin implements Member {
       return
     }
     if (moved) this.#offSince = clock.monotonic()
-    this.#maxOn.abort()
+    this.#maxOn.abort(CALLED_OFF)
     times.keep(pin, { ...old, onSince: undefined })
   }
 
@@ -460,7 +460,7 @@ export class OutputPin implements Member {
     const old = times.of(this.pin)
     const onSince = old.onSince ?? clock.monotonic()
     times.keep(this.pin, { ...old, onSince })
-    this.#maxOn.abort()
+    this.#maxOn.abort(CALLED_OFF)
     this.#maxOn = this.#later(onSince + maxOn, 0, 'max_on is over')
   }
 
@@ -482,7 +482,7 @@ export class OutputPin implements Member {
 
   /** An "on" was answered with an error: the pin must be off, as before it. No order, so it ends no `for`. */
   #undoLater(): void {
-    this.#undo.abort()
+    this.#undo.abort(CALLED_OFF)
     this.#undo = this.#owe(this.#options.clock.monotonic() + UNDO_AFTER_MS, 0, ({ signal }) =>
       this.#onLine(async () => {
         if (!signal.aborted) await this.#write(0)

@@ -3,7 +3,7 @@
  * a fault. Loops know nothing of each other, so one sensor's failure or hang never delays another.
  */
 import { backoff } from './backoff.ts'
-import { type Clock, calledOff, pause } from './clock.ts'
+import { CALLED_OFF, type Clock, calledOff, pause } from './clock.ts'
 import { LATE, withDeadline } from './deadline.ts'
 import { Demand, resting } from './demand.ts'
 import { messageOf, SensorError } from './errors.ts'
@@ -199,7 +199,7 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
 
   async function restUntilAsked(ms: number): Promise<void> {
     const woken = new AbortController()
-    const wake = (): void => woken.abort()
+    const wake = (): void => woken.abort(CALLED_OFF)
     signal.addEventListener('abort', wake, { once: true })
     demand.onAsked(wake)
     beat(ms + BEAT_SLACK_MS)

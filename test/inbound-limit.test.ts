@@ -98,7 +98,52 @@ describe('a connection that is bounded', () => {
     for (const part of ['a', 'b', 'c']) outer.write(part)
     outer.uncork()
     await new Promise<void>((resolve) => outer.write('d', () => resolve()))
+    await settled()
     expect(written).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('lets what is written in one turn leave as one piece, however often it waits for a promise meanwhile', async () => {
+    const pieces: number[] = []
+    const socket = new Duplex({
+      read() {},
+      write(_chunk, _, done) {
+        pieces.push(1)
+        done()
+      },
+      writev(chunks, done) {
+        pieces.push(chunks.length)
+        done()
+      },
+    })
+    const outer = bounded(socket, (chunk) => [chunk])
+    outer.write('acknowledgement')
+    await Promise.resolve()
+    outer.write('state')
+    await settled()
+    outer.write('later')
+    await settled()
+    expect(pieces).toEqual([2, 1])
+  })
+
+  it('has who writes faster than the socket takes it wait, and go on when it does', async () => {
+    let taken = (): void => {}
+    const socket = new Duplex({
+      read() {},
+      writableHighWaterMark: 10,
+      write: (_chunk, _, done) => {
+        taken = done
+      },
+    })
+    const outer = bounded(socket, (chunk) => [chunk])
+    let written = false
+    outer.write('more than ten bytes', () => {
+      written = true
+    })
+    await settled()
+    expect(written).toBe(false)
+    taken()
+    await settled()
+    expect(written).toBe(true)
   })
 
   it('hands on no more than a slice at a time, in order, and lets others have their turn in between', async () => {

@@ -5,7 +5,7 @@
  * told. Each backend runs one per input.
  */
 import { type BackoffOptions, backoff } from '../backoff.ts'
-import type { Clock } from '../clock.ts'
+import { CALLED_OFF, type Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { InputOptions, Level } from './gpio.ts'
@@ -60,7 +60,7 @@ export class Debounce {
   /** Resolves when nothing of it runs any more; `source` is not called after that. Never throws. */
   stop(): Promise<void> {
     this.#stop.abort(new Error('the input was closed'))
-    this.#nap?.abort()
+    this.#nap?.abort(CALLED_OFF)
     return this.#running
   }
 
@@ -69,7 +69,7 @@ export class Debounce {
     if (this.#stop.signal.aborted) return
     this.#edges += 1
     if (this.#options.debounceMs === 0 && level !== undefined) this.#tell(level)
-    this.#nap?.abort()
+    this.#nap?.abort(CALLED_OFF)
   }
 
   async #run(): Promise<void> {

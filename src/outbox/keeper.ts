@@ -6,7 +6,7 @@
  * Longer than most files: the loop and what it remembers from one turn to the next would be no clearer apart.
  */
 import { type BackoffOptions, backoff } from '../backoff.ts'
-import { type Clock, calledOff, pause } from '../clock.ts'
+import { CALLED_OFF, type Clock, calledOff, pause } from '../clock.ts'
 import { LATE, withDeadline } from '../deadline.ts'
 import { messageOf, StoreError } from '../errors.ts'
 import { FaultLog } from '../faults.ts'
@@ -130,7 +130,7 @@ export class OutboxKeeper {
     const { outbox, log } = this.#options
     this.#closing = true
     this.#stopping = true
-    this.#sleep.over.abort()
+    this.#sleep.over.abort(CALLED_OFF)
     await this.#running
     if (outbox.unstored > 0) log.warn({ records: outbox.unstored }, 'records that are in memory only are lost now')
   }
@@ -307,7 +307,7 @@ export class OutboxKeeper {
 
   /** Something has changed: is there anything to do earlier than thought? */
   #look(): void {
-    if (this.#store !== undefined && this.#work().at < this.#sleep.until) this.#sleep.over.abort()
+    if (this.#store !== undefined && this.#work().at < this.#sleep.until) this.#sleep.over.abort(CALLED_OFF)
   }
 
   async #pause(until: number): Promise<void> {
