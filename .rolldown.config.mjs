@@ -1,6 +1,6 @@
 // The program as few files: on a Pi, loading many small ones costs more than anything in them. What every run needs is one
 // of them; what a run may not need is a file of its own, as it is in the source: whatever is imported with `import()`.
-// `build` has the compiled files as they are, for tests that look at one of them.
+// `build` has the compiled files as they are, for tests that look at one of them. test/budget.json holds what comes of it.
 import { join } from 'node:path'
 
 const top = import.meta.dirname

@@ -74,6 +74,11 @@ export class Interlock {
     return this.#members.length < 2
   }
 
+  /** Somebody waits to go on. */
+  get busy(): boolean {
+    return this.#waiting.size > 0
+  }
+
   /** Calls off whoever waits to go on, or of those one alone. True where there was somebody. */
   callOff(reason: Refused, member?: Member): boolean {
     const found = [...this.#waiting].filter(([, who]) => member === undefined || who === member)

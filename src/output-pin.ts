@@ -115,7 +115,7 @@ export class OutputPin implements Member {
     if (command.state !== 'on') {
       // What only waits for its interlock has not happened yet: it need not begin just to be ended.
       this.#turning = number
-      this.#group.callOff(new Refused(OVERTAKEN), this)
+      if (this.#group.busy) this.#group.callOff(new Refused(OVERTAKEN), this)
     }
     return this.#inTurn(async () => {
       check()
