@@ -11,33 +11,46 @@ export const LATE = Symbol('late')
  * @returns the value, or `LATE`
  * @throws what `work` throws before the deadline; `signal`'s reason on abort
  */
-export async function withDeadline<T>(
+export function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
   ms: number,
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<T | typeof LATE> {
-  const own = new AbortController()
-  const done = new AbortController()
-  const forward = (): void => own.abort(signal?.reason)
-  if (signal?.aborted === true) throw signal.reason
-  signal?.addEventListener('abort', forward, { once: true })
-  const aborted = new Promise<never>((_, reject) => {
-    own.signal.addEventListener('abort', () => reject(own.signal.reason), { once: true })
+  // By hand, where a race of promises would do: this is around every read of every sensor.
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) return reject(signal.reason)
+    const own = new AbortController()
+    const timer = new AbortController()
+    const over = (): void => {
+      signal?.removeEventListener('abort', abort)
+      timer.abort(CALLED_OFF)
+    }
+    const abort = (): void => {
+      over()
+      reject(signal?.reason)
+      own.abort(signal?.reason)
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+    clock.sleep(ms, timer.signal).then(
+      () => {
+        over()
+        resolve(LATE)
+        own.abort(new Error(`no result within ${ms} ms`))
+      },
+      () => {}, // called off: it is over
+    )
+    // Inside a promise: what `work` throws at once must not leave the timer behind. What comes too late changes nothing.
+    const working = (async () => work(own.signal))()
+    working.then(
+      (value) => {
+        over()
+        resolve(value)
+      },
+      (error: unknown) => {
+        over()
+        reject(error)
+      },
+    )
   })
-  const timer = clock.sleep(ms, done.signal).then(
-    (): typeof LATE => LATE,
-    (): typeof LATE => LATE, // called off: the race is over
-  )
-  // Inside a promise: what `work` throws at once must not leave the timer behind.
-  const working = (async () => work(own.signal))()
-  try {
-    // The race also handles what fails after it is over.
-    const result = await Promise.race([working, timer, aborted])
-    if (result === LATE) own.abort(new Error(`no result within ${ms} ms`))
-    return result
-  } finally {
-    signal?.removeEventListener('abort', forward)
-    done.abort(CALLED_OFF)
-  }
 }
