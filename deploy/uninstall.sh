@@ -15,7 +15,7 @@ END
 }
 
 readonly NAME=sensor-node
-readonly PROGRAM=/opt/$NAME CONFIG_DIR=/etc/$NAME STATE=/var/lib/$NAME
+readonly PROGRAM=/opt/$NAME CONFIG_DIR=/etc/$NAME STATE=/var/lib/$NAME CACHE=/var/cache/$NAME
 readonly UNIT=/etc/systemd/system/$NAME.service COMMAND=/usr/local/bin/$NAME SCHEMA=config.schema.json
 readonly SHARE=/usr/local/share
 readonly MANUAL=$SHARE/man/man1/$NAME.1
@@ -43,6 +43,7 @@ main() {
   remove 'the completion for bash' "$FOR_BASH"
   remove 'the completion for zsh' "$FOR_ZSH"
   remove_program
+  remove 'the cache' "$CACHE"
   if [[ -L $root$CONFIG_DIR/$SCHEMA ]]; then remove 'the link to the schema' "$CONFIG_DIR/$SCHEMA"; fi
   if [[ -n $purge ]]; then
     remove 'the drop-ins of the unit' "$UNIT.d"

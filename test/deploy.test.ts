@@ -168,7 +168,7 @@ describe('installing', () => {
     const shipped = (await readFile(join(REPOSITORY, 'deploy/sensor-node.service'), 'utf8')).split('\n')
     const written = (await read(UNIT)).split('\n')
     const different = written.filter((line, index) => line !== shipped[index])
-    const rest = '/opt/sensor-node/dist/main.js run --config /etc/sensor-node/config.yaml'
+    const rest = '--max-semi-space-size=1 /opt/sensor-node/dist/main.js run --config /etc/sensor-node/config.yaml'
     expect(different).toEqual([`ExecStart="${node}" ${rest}`])
     expect(shipped).toContain(`ExecStart=/usr/bin/node ${rest}`)
     expect(await read(COMMAND)).toBe(`#!/bin/sh\nexec "${node}" /opt/sensor-node/dist/main.js "$@"\n`)
@@ -425,6 +425,7 @@ describe('building', () => {
 describe('uninstalling', () => {
   it('leaves the config and nothing else', async () => {
     await install()
+    await put(join(root, 'var/cache/sensor-node/v22/compiled'), '')
     const { code, text } = await uninstall()
     expect([code, text]).toEqual([0, expect.stringContaining(`Kept: ${root}/etc/sensor-node`)])
     const left = (await listing(root)).filter((line) => line.includes('sensor-node'))

@@ -4,6 +4,7 @@ import { type Loaded, loadConfig } from '../config/load.ts'
 import { ConfigError, formatProblem, messageOf } from '../errors.ts'
 import { createLog } from '../log.ts'
 import type { LogLevel } from '../log-level.ts'
+import { keepCompileCache } from './compile-cache.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
 import { loadEnvHere } from './load-env.ts'
@@ -43,6 +44,7 @@ export async function run(flags: RunFlags): Promise<number> {
     for (const warning of warnings) log.warn(formatProblem(file, warning))
     const onReady = (ready: Agent): void => {
       agent = ready
+      keepCompileCache()
       if (hungUp) onHangUp()
     }
     const world = { ...(await createWorld(config, log, simulate, load)), onReady }
