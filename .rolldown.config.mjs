@@ -46,11 +46,21 @@ const slim = {
   load: (id) => (id.startsWith('\0slim:') ? STUBS[id.slice(6)] : undefined),
 }
 
-/** One file of the modules that are loaded with any of `files`. */
-const part = (name, priority, files) => ({
+const loadedWithAny = (id, graph, ...files) =>
+  files.some((file) => loadedWith(join(top, `build/${file}.js`), graph).has(id))
+
+/** What every program needs; with what the command line shares with a run, which it must not load for that. */
+const ofStart = (id, graph) =>
+  loadedWithAny(id, graph, 'main', 'sensors/dht-child') ||
+  (loadedWithAny(id, graph, 'cli/command-line') && loadedWithAny(id, graph, 'cli/run'))
+
+const ofAgent = (id, graph) => loadedWithAny(id, graph, 'cli/run')
+
+/** One file of the modules that belong to it. */
+const part = (name, priority, belongs) => ({
   debugName: name,
   priority,
-  name: (id, graph) => (files.some((file) => loadedWith(join(top, `build/${file}.js`), graph).has(id)) ? name : null),
+  name: (id, graph) => (belongs(id, graph) ? name : null),
 })
 
 const known = new Map()
@@ -85,6 +95,6 @@ export default {
     comments: false,
     // A single character beyond Latin-1 would have V8 hold the whole file with two bytes for each.
     charset: 'ascii',
-    codeSplitting: { groups: [part('start', 2, ['main', 'sensors/dht-child']), part('agent', 1, ['cli/run'])] },
+    codeSplitting: { groups: [part('start', 2, ofStart), part('agent', 1, ofAgent)] },
   },
 }

@@ -1,8 +1,4 @@
-/**
- * Durations as people write them, `500ms` or `2h`: read, written, and as a type of the configuration. Apart from
- * the other value types because sensor types use it in their own options.
- */
-import { z } from 'zod'
+/** Durations as people write them, `500ms` or `2h`: read and written. As a type of the configuration: `duration-schema.ts`. */
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
@@ -23,19 +19,3 @@ export function formatDuration(ms: number): string {
   const unit = (['d', 'h', 'm', 's'] as const).find((name) => ms >= UNIT_MS[name] && ms % UNIT_MS[name] === 0) ?? 'ms'
   return `${ms / UNIT_MS[unit]}${unit}`
 }
-
-const MESSAGE = 'must be a duration with its unit, such as 500ms, 10s, 5m, 2h or 7d'
-
-/** A duration in the file, milliseconds in the program. */
-export const duration = z
-  .string({ error: MESSAGE })
-  .meta({ pattern: '^\\s*\\d+(\\.\\d+)?(ms|s|m|h|d)\\s*$', patternErrorMessage: MESSAGE }) // for editors
-  .transform((text, context) => {
-    const ms = parseDuration(text)
-    if (ms !== undefined) return ms
-    context.addIssue(`${MESSAGE}, and at most 3650d`)
-    return z.NEVER
-  })
-
-/** A duration above 0. */
-export const positiveDuration = duration.refine((ms) => ms > 0, 'must be longer than 0')

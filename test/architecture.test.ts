@@ -76,7 +76,7 @@ describe('the layers', () => {
   })
 
   it('a sensor knows readings, errors, time, the log, and nothing of the agent', () => {
-    const allowed = ['reading.ts', 'errors.ts', 'clock.ts', 'log.ts', 'optional.ts', 'duration.ts']
+    const allowed = ['reading.ts', 'errors.ts', 'clock.ts', 'log.ts', 'optional.ts', 'duration-schema.ts']
     expect(strays('sensors/', allowed)).toEqual([])
   })
 

@@ -5,7 +5,8 @@
 import { z } from 'zod'
 import { alternatives } from './suggest.ts'
 
-export { duration, formatDuration, parseDuration, positiveDuration } from '../duration.ts'
+export { formatDuration, parseDuration } from '../duration.ts'
+export { duration, positiveDuration } from '../duration-schema.ts'
 
 export const number = z.number({ error: 'must be a number' })
 export const flag = z.boolean({ error: 'must be true or false' })

@@ -3,7 +3,7 @@
  * installation can be tried on a desk. Also the stand-in that `--simulate` puts in the place of hardware.
  */
 import { z } from 'zod'
-import { positiveDuration } from '../duration.ts'
+import { positiveDuration } from '../duration-schema.ts'
 import { SensorError } from '../errors.ts'
 import { QUANTITIES, QUANTITY_NAMES, type Quantity, type Sample, type Span } from '../reading.ts'
 import { type SensorType, sensorType } from './sensor.ts'
