@@ -23,5 +23,5 @@ export function packageHome(): string | undefined {
 }
 
 function read(): Manifest {
-  return JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as Manifest // our own, which a test holds to that
+  return JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as Manifest // our own, which every --version shows
 }
