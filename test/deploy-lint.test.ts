@@ -19,6 +19,7 @@ describeWith(['shellcheck'], 'every shell script', () => {
     '.ci/node-versions',
     '.ci/no-compiler',
     'test/vm/build-image.sh',
+    'test/vm/build-kernel.sh',
     'test/vm/run-tests.sh',
     'test/vm/run-vm.sh',
     'test/vm/guest/run-tests.sh',

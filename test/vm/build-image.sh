@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds the virtual machine that run-vm.sh runs, as far as it is not in the cache, and prints the folder that it is in:
-# Debian's stock kernel, a root file system with systemd, Mosquitto and this machine's own Node.js, the simulated
-# hardware, and a snapshot of all that, booted. Needs Debian 12 on x86-64 and, where something must be built, root.
+# a kernel that is a program, and a disk with Debian, systemd, Mosquitto, this machine's own Node.js and the simulated
+# hardware. Needs Debian 12 on x86-64 and, where something must be built, root.
 #
 #   build-image.sh [--fresh]     --fresh: even if it is there
 #
@@ -9,29 +9,28 @@
 # that is named after them, so that two working copies share a cache without taking turns at it.
 set -euo pipefail
 
-readonly SUITE=bookworm KERNEL=6.12
+readonly SUITE=bookworm
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 cache=${VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sensor-node-vm}
 
 # What the guest has besides Debian's minimum.
 readonly PACKAGES=systemd,systemd-sysv,udev,dbus,kmod,iproute2,ca-certificates,mosquitto,mosquitto-clients,i2c-tools,gpiod,procps,curl,sudo,xz-utils,psmisc,netcat-openbsd,strace,python3-minimal,logrotate,systemd-timesyncd,tzdata,git
 
-# Modules of the stock kernel that the guest has, with what they depend on. udev would load dozens more at boot.
-readonly MODULES='ext4 crc32c_generic virtio_blk virtio_rng 9p 9pnet_virtio configfs i2c-dev i2c-stub bmp280 bmp280-i2c'
-
 main() {
-  local image
+  local image kernel
   check_machine
   mkdir -p "$cache/stamp"
   exec 9>"$cache/lock"
   flock 9
   install_tools
   image=$cache/image-$(fingerprint)
-  if [[ ${1:-} == --fresh || ! -s $image/state ]]; then
+  if [[ ${1:-} == --fresh || ! -s $image/disk.img ]]; then
     [[ $EUID == 0 ]] || fail 'the virtual machine must be built first, which needs root: sudo npm run test:vm'
-    fetch_kernel
+    "$here/build-kernel.sh" "$cache" >"$cache/stamp/tree" &
+    kernel=$!
     make_root
-    make_image "$image" >&2
+    wait "$kernel" || exit 1
+    make_image "$image" "$(<"$cache/stamp/tree")" >&2
   fi
   touch "$image"
   find "$cache" -maxdepth 1 -name 'image-*' -mtime +14 -exec rm -rf {} +
@@ -56,76 +55,33 @@ install_tools() {
   while read -r program package; do
     command -v "$program" >/dev/null || missing+=("$package")
   done <<'LIST'
-qemu-system-x86_64 qemu-system-x86
-qemu-img qemu-utils
 debootstrap debootstrap
-busybox busybox-static
-cpio cpio
 depmod kmod
 gcc-12 gcc-12
 ld binutils
 make make
+flex flex
+bison bison
+bc bc
+patch patch
 mkfs.ext4 e2fsprogs
 xz xz-utils
-zstd zstd
 LIST
   ((${#missing[@]} > 0)) || return 0
   [[ $EUID == 0 ]] || fail "missing, and to be installed as root: apt-get install ${missing[*]}"
   say "install ${missing[*]}"
   apt-get update -qq >&2
-  # seabios and ipxe-qemu are what QEMU starts a PC with; libc6-dev is what gcc-12 compiles a program with.
+  # libc6-dev is what gcc-12 compiles a program with.
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    "${missing[@]}" seabios ipxe-qemu libc6-dev >"$cache/apt.log" 2>&1 || { tail "$cache/apt.log" >&2 && exit 1; }
+    "${missing[@]}" libc6-dev >"$cache/apt.log" 2>&1 || { tail "$cache/apt.log" >&2 && exit 1; }
 }
 
-# Of everything that the snapshot is made from.
+# Of everything that the machine is made from.
 fingerprint() {
   {
-    cat "$here/build-image.sh" "$here/run-vm.sh" "$here"/sim/* "$here"/guest/{sim-hardware,vm-runner,*.service,99-com.rules}
+    cat "$here"/build-*.sh "$here"/kernel/* "$here"/sim/* "$here"/guest/{sim-hardware,vm-runner,*.service,99-com.rules}
     node --version
-    qemu-system-x86_64 --version
   } | sha256sum | cut -c1-16
-}
-
-# ---- the kernel: Debian's own, with its headers, and two files of its source ----
-
-fetch_kernel() {
-  local version meta=linux-image-$KERNEL-amd64
-  [[ ! -s $cache/stamp/kver || ! -s $cache/boot/vmlinux ]] || return 0
-  say 'fetch the kernel'
-  version=$(kernel_version "$meta")
-  [[ -n $version ]] || { apt-get update -qq >&2 && version=$(kernel_version "$meta"); }
-  [[ -n $version ]] || fail "apt does not know $meta: are its sources complete (main, security)?"
-  (cd "$cache" && rm -rf deb boot hdr kmods ksrc && mkdir deb boot hdr kmods ksrc)
-  # Run as root in a folder of root's, apt says that it could not become its own user: no news.
-  (cd "$cache/deb" && apt-get -qq download "linux-image-$version-amd64" "linux-headers-$version-amd64" \
-    "linux-headers-$version-common" "linux-kbuild-$version" "linux-source-$KERNEL" 2>"$cache/download.log") ||
-    { cat "$cache/download.log" >&2 && exit 1; }
-  dpkg-deb --extract "$cache"/deb/linux-image-*.deb "$cache/kmods"
-  mv "$cache"/kmods/boot/vmlinuz-* "$cache/boot/vmlinuz"
-  for package in "headers-$version-amd64" "headers-$version-common" "kbuild-$version"; do
-    dpkg-deb --extract "$cache/deb/linux-${package}"_*.deb "$cache/hdr"
-  done
-  sed -i "s#/usr/src/linux-headers#$cache/hdr&#" "$cache"/hdr/usr/src/linux-headers-*-amd64/Makefile
-  dpkg-deb --fsys-tarfile "$cache"/deb/linux-source-*.deb | tar -xOf - "./usr/src/linux-source-$KERNEL.tar.xz" |
-    tar -C "$cache/ksrc" -xJf - --strip-components=1 \
-      "linux-source-$KERNEL/drivers/gpio/gpio-sim.c" "linux-source-$KERNEL/kernel/irq/irq_sim.c"
-  unpack_kernel "$cache/boot/vmlinuz" "$cache/boot/vmlinux"
-  printf '%s\n' "$version" >"$cache/stamp/kver"
-}
-
-kernel_version() {
-  apt-cache depends "$1" 2>/dev/null | sed -n 's/.*Depends: linux-image-\(.*\)-amd64$/\1/p' | head -1
-}
-
-# QEMU enters an unpacked kernel directly, which spares the emulated processor seconds of unpacking it.
-unpack_kernel() {
-  local offset
-  while read -r offset; do
-    tail -c "+$((offset + 1))" "$1" | zstd -dcq >"$2" 2>/dev/null || true
-    [[ $(head -c 4 "$2") != $'\x7fELF' ]] || return 0
-  done < <(LC_ALL=C grep -obUaP '\x28\xb5\x2f\xfd' "$1" | cut -d: -f1) # where zstd's magic number is
-  fail "no kernel found in $1"
 }
 
 # ---- the root file system, before anything of ours is in it ----
@@ -148,78 +104,42 @@ make_root() {
   printf '%s\n' "$want" >"$cache/stamp/rootfs"
 }
 
-# ---- the image: kernel, disk, initrd, and the snapshot ----
+# ---- the image: the kernel and the disk ----
 
 make_image() {
-  local image=$1 new=$1.new root=$1.new/root modules=$1.new/modules
+  local image=$1 tree=$2 new=$1.new root=$1.new/root modules=$1.new/modules
   say 'make the image'
-  version=$(cat "$cache/stamp/kver")-amd64
   rm -rf "$new" "$image"
   mkdir -p "$root" "$modules"
-  compile_modules "$modules"
   tar -C "$root" -xf "$cache/rootfs.tar"
-  install_modules "$root" "$modules"
+  compile_modules "$tree" "$modules"
+  install_modules "$tree" "$modules" "$root"
   install_node "$root"
   configure "$root"
-  install -m755 "$modules/sim-bme280" "$root/usr/local/bin/sim-bme280"
-  make_initrd "$root" "$new"
+  gcc-12 -O2 -static -o "$root/usr/local/bin/sim-bme280" "$here/sim/sim-bme280.c" -lm
   mkfs.ext4 -q -d "$root" -E root_owner=0:0,lazy_itable_init=0 -O ^metadata_csum,^64bit -L root "$new/disk.img" 3G
-  cp "$cache/boot/vmlinux" "$new/vmlinux"
-  rm -rf "$root" "$modules" "$new/initrd"
-  # The snapshot's disk refers to the one below it by its path.
+  cp "$tree/vmlinux" "$new/vmlinux"
+  rm -rf "$root" "$modules"
   mv "$new" "$image"
-  say 'boot it and keep the moment at which it is ready'
-  "$here/run-vm.sh" --image "$image" --make-snapshot
 }
 
-# gpio-sim and irq_sim, which Debian does not build, our BME280 and our gpiomem. What is changed in the kernel's two files:
+# Our BME280 and our gpiomem.
 compile_modules() {
-  local out=$1
-  cp "$cache/ksrc/drivers/gpio/gpio-sim.c" "$cache/ksrc/kernel/irq/irq_sim.c" "$here"/sim/* "$out"
-  # irq_to_desc() is not exported to modules; the same by what is.
-  sed -i 's|#include <linux/irq_work.h>|&\n#include <linux/irqdesc.h>\n#include <linux/module.h>\n#define irq_to_desc(n) irq_data_to_desc(irq_get_irq_data(n))|' "$out/irq_sim.c"
-  printf '\nMODULE_DESCRIPTION("IRQ simulator (kernel/irq/irq_sim.c)");\nMODULE_LICENSE("GPL");\n' >>"$out/irq_sim.c"
-  # One parameter, to imitate kernels that number the header's lines from 0. Unset, nothing differs.
-  sed -i 's|gc->base = -1;|gc->base = force_base;|; s|#include <linux/types.h>|&\nstatic int force_base = -1;\nmodule_param(force_base, int, 0644);\nMODULE_PARM_DESC(force_base, "number of line 0 of chips that are made from now on (-1: the kernel chooses)");|' "$out/gpio-sim.c"
-  if ! grep -q 'gc->base = force_base' "$out/gpio-sim.c" || ! grep -q 'module_param(force_base' "$out/gpio-sim.c"; then
-    fail 'gpio-sim.c of this kernel looks different: the changes of build-image.sh do not fit'
-  fi
-  printf 'obj-m := irq_sim.o gpio-sim.o i2c-bme280-sim.o gpiomem-sim.o\n' >"$out/Kbuild"
-  # Without type information for BPF, which needs one tool more.
-  make -s -C "$cache/hdr/usr/src/linux-headers-$version" M="$out" CONFIG_DEBUG_INFO_BTF_MODULES= modules \
-    >"$out/build.log" 2>&1 || { cat "$out/build.log" >&2 && exit 1; }
-  strip --strip-debug "$out"/*.ko
-  gcc-12 -O2 -static -o "$out/sim-bme280" "$out/sim-bme280.c" -lm
+  local tree=$1 out=$2
+  cp "$here"/sim/{i2c-bme280-sim,gpiomem-sim}.c "$out"
+  printf 'obj-m := i2c-bme280-sim.o gpiomem-sim.o\n' >"$out/Kbuild"
+  make -s -C "$tree" ARCH=um CC=gcc-12 HOSTCC=gcc-12 M="$out" modules >"$out/build.log" 2>&1 ||
+    { cat "$out/build.log" >&2 && exit 1; }
 }
 
 install_modules() {
-  local root=$1 own=$2 name file all=$2/all to=$1/lib/modules/$version
-  local stock=$cache/kmods/lib/modules/$version
-  [[ -d $stock ]] || stock=$cache/kmods/usr/lib/modules/$version
-  mkdir -p "$to/extra" "$all/lib/modules"
-  cp -a "$stock" "$all/lib/modules/"
-  depmod --basedir "$all" "$version"
-  for name in $MODULES; do needed "${name//-/_}" "$all/lib/modules/$version/modules.dep"; done | sort -u |
-    while read -r file; do
-      mkdir -p "$to/$(dirname "$file")"
-      # Unpacked: the emulated processor is the slow one.
-      case $file in
-        *.xz) xz -dc "$stock/$file" >"$to/${file%.xz}" ;;
-        *) cp "$stock/$file" "$to/$file" ;;
-      esac
-    done
-  cp "$stock"/modules.builtin* "$stock/modules.order" "$to/"
-  cp "$own"/*.ko "$to/extra/"
+  local tree=$1 own=$2 root=$3 version to
+  version=$(<"$tree/include/config/kernel.release")
+  to=$root/lib/modules/$version
+  make -s -C "$tree" ARCH=um INSTALL_MOD_PATH="$root" DEPMOD=true modules_install >/dev/null
+  rm -f "$to/build"
+  install -D -m644 -t "$to/extra" "$own"/*.ko
   depmod --basedir "$root" "$version"
-}
-
-# needed NAME FILE: the module's file and those that it depends on, from a modules.dep
-needed() {
-  awk -v wanted="$1" '
-    function name(path) { sub(/.*\//, "", path); sub(/\.ko.*/, "", path); gsub(/-/, "_", path); return path }
-    { sub(/:$/, "", $1) }
-    name($1) == wanted { for (i = 1; i <= NF; i++) print $i }
-  ' "$2"
 }
 
 # Bookworm's own Node.js is too old.
@@ -245,9 +165,8 @@ configure() {
   chmod 440 "$root/etc/sudoers.d/010_pi-nopasswd"
   printf 'raspberrypi\n' >"$root/etc/hostname"
   printf '127.0.0.1 localhost raspberrypi\n' >"$root/etc/hosts"
-  printf '/dev/vda / ext4 defaults,noatime 0 0\n' >"$root/etc/fstab"
+  printf '/dev/ubda / ext4 defaults,noatime 0 0\n' >"$root/etc/fstab"
   tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
-  printf 'blacklist %s\n' i2c_piix4 pcspkr psmouse >"$root/etc/modprobe.d/vm.conf"
   mkdir -p "$root/etc/systemd/journald.conf.d" "$root/mnt/ctl" "$root/mnt/share" "$root/var/log/journal"
   printf '[Journal]\nStorage=persistent\nRateLimitBurst=0\n' >"$root/etc/systemd/journald.conf.d/vm.conf"
   for unit in vm-runner sim-hardware; do chroot "$root" systemctl -q enable "$unit.service"; done
@@ -268,33 +187,6 @@ configure() {
   chroot "$root" systemd-sysusers 2>/dev/null || true
   chroot "$root" ldconfig
   touch "$root/etc/.updated" "$root/var/.updated"
-}
-
-# Just enough to mount the disk.
-make_initrd() {
-  local root=$1 new=$2 tree=$2/initrd name file
-  mkdir -p "$tree"/{bin,dev,proc,sys,root,modules}
-  cp "$(command -v busybox)" "$tree/bin/busybox"
-  ln -s busybox "$tree/bin/sh"
-  for name in crc16 crc32c_generic libcrc32c mbcache jbd2 ext4 virtio_blk; do
-    file=$(find "$root/lib/modules/$version" -name "$name.ko" -print -quit)
-    [[ -z $file ]] || { cp "$file" "$tree/modules/" && printf '%s.ko\n' "$name" >>"$tree/modules/order"; }
-  done
-  cat >"$tree/init" <<'INIT'
-#!/bin/sh
-b=/bin/busybox
-$b mount -t devtmpfs dev /dev
-$b mount -t proc proc /proc
-while read -r module; do $b insmod "/modules/$module"; done </modules/order
-tries=0
-while [ ! -b /dev/vda ] && [ $tries -lt 500 ]; do $b usleep 10000; tries=$((tries + 1)); done
-$b mount -t ext4 -o noatime /dev/vda /root || { echo 'initrd: no root disk'; $b poweroff -f; }
-$b umount /proc
-$b mount --move /dev /root/dev
-exec $b switch_root /root /lib/systemd/systemd
-INIT
-  chmod 755 "$tree/init"
-  (cd "$tree" && find . | cpio -o -H newc -R 0:0 2>/dev/null) >"$new/initrd.cpio"
 }
 
 main "$@"

@@ -110,13 +110,13 @@ const attempt = (act) => { try { act(); return 'ok' } catch (error) { return err
 const open = (file) => attempt(() => closeSync(openSync(file, 'r+')))
 const write = (file, text = '') => attempt(() => writeFileSync(file, text))
 console.log(JSON.stringify({
-  devices: Object.fromEntries(['i2c-1', 'gpiochip0', 'gpiomem', 'null', 'vda', 'ttyS0', 'port', 'mem', 'kmsg', 'rtc0'].map((name) => [name, open('/dev/' + name)])),
+  devices: Object.fromEntries(['i2c-1', 'gpiochip0', 'gpiomem', 'null', 'ubda', 'ttyS0', 'port', 'mem', 'kmsg', 'rtc0'].map((name) => [name, open('/dev/' + name)])),
   state: write(process.env.STATE_DIRECTORY + '/probe'),
   runtime: write(process.env.RUNTIME_DIRECTORY + '/probe'),
   etc: write('/etc/sensor-node/probe'),
   program: write('/opt/sensor-node/probe'),
   tunable: write('/proc/sys/kernel/hostname', 'x'),
-  sysfs: write('/sys/power/state', ''),
+  sysfs: write('/sys/block/ubda/queue/read_ahead_kb', ''),
   home: attempt(() => readdirSync('/root')) === 'ok' ? readdirSync('/home') : attempt(() => readdirSync('/root')),
   processes: readdirSync('/proc').filter((name) => /^\\d+$/.test(name) && name !== String(process.pid)).length,
   user: process.getuid() > 0,
@@ -128,7 +128,7 @@ console.log(JSON.stringify({
         gpiochip0: 'ok',
         gpiomem: 'ok',
         null: 'ok',
-        vda: expect.stringMatching(/EPERM|EACCES/),
+        ubda: expect.stringMatching(/EPERM|EACCES/),
         ttyS0: expect.stringMatching(/EPERM|EACCES/),
         port: expect.stringMatching(/EPERM|EACCES|ENOENT/),
         mem: expect.stringMatching(/EPERM|EACCES|ENOENT/),

@@ -1,9 +1,9 @@
 /**
  * Everything that the kernel did to a line, by its own trace of GPIO calls: unlike a probe that looks now and then, it
- * misses no glitch. Events: include/trace/events/gpio.h, and one more for a line that its holder gives back, when the
- * simulator's chip lets go of the wire.
+ * misses no glitch. Events: include/trace/events/gpio.h. A line that its holder gives back is told as turned to an input
+ * (kernel/changes.patch), as the simulator's chip lets go of the wire.
  */
-import { appendFileSync, closeSync, constants, existsSync, openSync, readSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, openSync, readSync, writeFileSync } from 'node:fs'
 import { codeOf } from '../../src/errors.ts'
 import type { Level } from '../../src/gpio/gpio.ts'
 import { drive } from './hardware.ts'
@@ -15,15 +15,9 @@ export interface Move {
 
 const TRACING = '/sys/kernel/tracing'
 
-/** Documentation/trace/kprobetrace.rst: the second argument of a function on x86-64 is in the register si. */
-const FREED = 'p:gpio/freed gpio_sim:gpio_sim_free line=%si:u32\n'
-
-/**
- * `node-123 [000] ..... 4.56: gpio_value: 529 set 1`, `gpio_direction: 529 out (0)` with 0 for done, and
- * `freed: (gpio_sim_free+0x4/0x70 [gpio_sim]) line=17`.
- */
+/** `node-123 [000] ..... 4.56: gpio_value: 529 set 1`, and `gpio_direction: 529 out (0)` with 0 for done. */
 const EVENT =
-  /^\s*(?<program>.+)-\d+\s.*: (?:gpio_value: (?<set>\d+) set (?<level>[01])|gpio_direction: (?<turned>\d+) +(?<direction>in|out) \(0\)|freed: .* line=(?<freed>\d+))/
+  /^\s*(?<program>.+)-\d+\s.*: (?:gpio_value: (?<set>\d+) set (?<level>[01])|gpio_direction: (?<turned>\d+) +(?<direction>in|out) \(0\))/
 
 /** Follows lines that begin as inputs at 0. Only one at a time. */
 export class WireTrace {
@@ -40,7 +34,7 @@ export class WireTrace {
   constructor(base: number, ignored: readonly string[] = []) {
     this.#base = base
     this.#ignored = ignored
-    switchOn()
+    writeFileSync(`${TRACING}/events/gpio/enable`, '1')
     this.#read()
   }
 
@@ -74,12 +68,11 @@ export class WireTrace {
 
   #catchUp(): void {
     for (const row of this.#read().split('\n')) {
-      const { program = '', set, level, turned, direction, freed } = EVENT.exec(row)?.groups ?? {}
+      const { program = '', set, level, turned, direction } = EVENT.exec(row)?.groups ?? {}
       if (this.#ignored.includes(program.trim())) continue
       if (set !== undefined) this.#change(Number(set) - this.#base, { latch: level === '1' ? 1 : 0 })
       if (turned !== undefined)
         this.#change(Number(turned) - this.#base, { direction: direction === 'out' ? 'out' : 'in' })
-      if (freed !== undefined) this.#change(Number(freed), { direction: 'in' })
     }
   }
 
@@ -92,17 +85,6 @@ export class WireTrace {
     if (after.direction === before.direction && after.level === before.level) return
     this.#moves.set(number, [...(this.#moves.get(number) ?? []), after])
   }
-}
-
-/**
- * Once for the life of the machine: with each switching the kernel changes the code of its scheduler (for the names of
- * programs in a trace), and on two emulated processors that ends in a panic once in some hundred times.
- */
-function switchOn(): void {
-  if (existsSync(`${TRACING}/events/gpio/freed`)) return
-  appendFileSync(`${TRACING}/kprobe_events`, FREED)
-  writeFileSync(`${TRACING}/trace_clock`, 'global')
-  writeFileSync(`${TRACING}/events/gpio/enable`, '1')
 }
 
 function move(line: { direction: 'in' | 'out'; latch: Level; outside: Level }): Move {
