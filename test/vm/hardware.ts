@@ -80,8 +80,8 @@ export function gpioDown(name = HEADER.name): void {
 const UDEV = ['systemd-udevd-control.socket', 'systemd-udevd-kernel.socket', 'systemd-udevd.service']
 
 /**
- * For tests that are root and export lines by the dozen: the rule of Raspberry Pi OS for a line's owner costs a second
- * of shell per export on an emulated processor, and root needs it not.
+ * For tests that are root and export lines by the dozen: the rule of Raspberry Pi OS for a line's owner is a shell script
+ * with several processes for each export, and root needs it not.
  */
 export function stopUdev(): void {
   execFileSync('udevadm', ['settle'])

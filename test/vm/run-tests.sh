@@ -1,11 +1,12 @@
 #!/bin/bash
 # What `npm run test:vm` runs: the tests below test/vm, in two machines at once, as the installation wants one for itself,
-# and they take about as long. The installed service is made once, and looked at by all that want one. With arguments, one machine runs the files that they name; they are those of run.ts.
+# and they take about as long. The installed service is made once, and looked at by all that want one. With arguments, one
+# machine runs the files that they name; they are those of run.ts.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 top=${here%/test/vm}
-# Of a machine that hangs. A run takes some five minutes where nothing else is going on.
+# Of a machine that hangs. A run takes some three minutes where nothing else is going on.
 readonly LIMIT_S=1500
 # What the machine that is installed on has done before; the other one does all the rest.
 readonly BEFORE=(iio outputs-restart) INSTALLED=(install sandbox)
@@ -37,7 +38,7 @@ fill_share() {
   cp -a --parents -t "$work/share" -- "${paths[@]}"
 }
 
-# Once more where the machine itself ended: an emulated kernel may panic, and no test of ours could make it.
+# Once more where the machine itself ended, as where memory was short: no test of ours could make it.
 in_machine() {
   local try status
   for try in first second; do

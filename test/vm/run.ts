@@ -1,6 +1,6 @@
 /**
  * Runs the bundled tests that lie beside it, in this one process: vitest's own runner and `expect`, without its command,
- * its compiler and its worker, which load for twenty seconds on an emulated processor. guest/run-tests.sh calls it.
+ * its compiler and its worker, which load for seconds there. guest/run-tests.sh calls it.
  *
  *   run.js [NAME...] [-t PATTERN] [--exclude NAME]...
  *

@@ -19,7 +19,7 @@ export function property(...names: readonly string[]): string[] {
   return names.map((name) => values.get(name) ?? `no property ${name}`)
 }
 
-/** A look is a process, and costs an emulated processor a seventh of a second. */
+/** A look is a process: with more of them the tests would wait for themselves. */
 const LOOK_EVERY_MS = 500
 
 /** Looks again and again: systemd tells nobody of such changes. */

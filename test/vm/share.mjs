@@ -1,6 +1,6 @@
 // What of the working copy the guest gets, a path a line: all of it but its history, and of the packages those that the
 // built program loads when it runs there, with all that they need: the others are in `dist` and `build/vm` already, and
-// four thousand small files take an emulated processor half a minute to install.
+// four thousand small files take long to copy twice.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
 const LIST = 'node_modules/.package-lock.json'
