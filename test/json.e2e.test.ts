@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type AgentProcess, runToEnd, startAgent } from './fakes/agent-process.ts'
 import { startMosquitto } from './fakes/mosquitto.ts'
 import { observe } from './fakes/observer.ts'
@@ -130,20 +130,19 @@ describeWith(['mosquitto'], '--json at a broker', () => {
     const record = (seq: number): Promise<unknown> =>
       observer.publish('sensors/n/data', JSON.stringify({ run: 'r', seq: seq % 40, count: seq % 40 }))
     for (let seq = 0; seq < 60; seq += 1) await record(seq)
-    await log.wrote(/"event":"rotated".*[\s\S]*"event":"written"/)
+    const of = (event: string) => events(log).filter((one) => one.event === event)
+    const sum = (key: string): number => of('written').reduce((total, one) => total + Number(one[key]), 0)
+    await vi.waitFor(() => expect([sum('rows'), sum('duplicates')]).toEqual([40, 20]), { timeout: 15_000 })
     await mosquitto.kill()
     await log.wrote(/"event":"away"/)
     await mosquitto.start()
     await log.wrote(/"event":"away"[\s\S]*"event":"connected","resumed":false/)
     expect(await log.end('SIGTERM')).toBe(0)
-    const all = events(log)
-    const of = (event: string) => all.filter((one) => one.event === event)
-    const sum = (key: string): number => of('written').reduce((total, one) => total + Number(one[key]), 0)
     expect(of('connected')[0]).toMatchObject({ resumed: false, time: expect.any(String) })
     expect(of('logging')).toMatchObject([{ topics: expect.arrayContaining(['sensors/#']), broker: url, file: path }])
     expect([sum('rows'), sum('duplicates')]).toEqual([40, 20])
     expect(of('rotated')[0]).toMatchObject({ file: expect.stringMatching(/r-\d.*\.jsonl$/), removed: [] })
-    expect(all.at(-1)).toMatchObject({ event: 'end', rows: 40, duplicates: 20, waiting: 0, code: 0 })
+    expect(events(log).at(-1)).toMatchObject({ event: 'end', rows: 40, duplicates: 20, waiting: 0, code: 0 })
   }, 30_000)
 
   it('of simulate tells who is connected, and what was delivered', async () => {
