@@ -91,8 +91,12 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
-/** What would make the agent a service, or Node.js another one, is not for a measurement. */
+/**
+ * What would make the agent a service, or Node.js another one, is not for a measurement. (Node.js 20 reads the certificates
+ * of NODE_EXTRA_CA_CERTS at each start, which takes longer than the agent.)
+ */
+const NOT_INHERITED = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'NODE_OPTIONS', 'NODE_COMPILE_CACHE', 'NODE_EXTRA_CA_CERTS']
+
 function inherited(): Record<string, string | undefined> {
-  const { NOTIFY_SOCKET: _, WATCHDOG_USEC: __, NODE_OPTIONS: ___, NODE_COMPILE_CACHE: ____, ...rest } = process.env
-  return rest
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_INHERITED.includes(name)))
 }

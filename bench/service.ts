@@ -33,7 +33,7 @@ export function readService(unit: string, folder: string): Service {
     const [name] = values(setting)
     if (name === undefined) continue
     env[variable] = moved(`${path}/${name}`)
-    mkdirSync(env[variable], { recursive: true })
+    mkdirSync(env[variable], { recursive: true, mode: 0o750 })
   }
   for (const line of values('Environment')) {
     const [, name = '', value = ''] = /^"?(\w+)=(.*?)"?$/.exec(line) ?? []

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The process: arguments in, exit code out. Everything else takes what it needs as an argument. */
-import { useCompileCache } from './cli/compile-cache.ts'
+import { useCodeCache } from './cli/code-cache.ts'
 import { plainRun } from './cli/plain-run.ts'
 import { orProblems } from './cli/problems.ts'
 
@@ -13,9 +13,9 @@ void orProblems(() => start(process.argv.slice(2))).then((code) => {
 async function start(args: readonly string[]): Promise<number> {
   const flags = plainRun(args)
   if (flags !== undefined) {
-    useCompileCache(process.env)
+    const codeCache = useCodeCache(process.env)
     const { run } = await import('./cli/run.ts')
-    return run(flags)
+    return run(flags, codeCache)
   }
   const { runCommandLine } = await import('./cli/command-line.ts')
   return runCommandLine(args)

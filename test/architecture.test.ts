@@ -136,7 +136,11 @@ describe('the layers', () => {
       )
       expect(sources.get(file)).not.toMatch(/\bshell:/)
     }
-    expect(files.filter((file) => /\beval\(|\bnew Function\b|'node:vm'/.test(sources.get(file) ?? ''))).toEqual([])
+    const exceptions: Record<string, string> = {
+      'cli/code-cache.ts': 'loads the program’s own files, with what V8 made of them before',
+    }
+    const running = files.filter((file) => /\beval\(|\bnew Function\b|'node:vm'/.test(sources.get(file) ?? ''))
+    expect(running).toEqual(Object.keys(exceptions))
   })
 
   it('every file is reached from the entry', () => {

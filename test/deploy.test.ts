@@ -425,7 +425,7 @@ describe('building', () => {
 describe('uninstalling', () => {
   it('leaves the config and nothing else', async () => {
     await install()
-    await put(join(root, 'var/cache/sensor-node/v22/compiled'), '')
+    await put(join(root, 'var/cache/sensor-node/agent.js.code'), '')
     const { code, text } = await uninstall()
     expect([code, text]).toEqual([0, expect.stringContaining(`Kept: ${root}/etc/sensor-node`)])
     const left = (await listing(root)).filter((line) => line.includes('sensor-node'))

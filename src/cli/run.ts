@@ -1,15 +1,19 @@
 /** `sensor-node run`: the agent, until a signal. */
 import { type Agent, runAgent } from '../agent.ts'
+import { systemClock } from '../clock.ts'
 import { type Loaded, loadConfig } from '../config/load.ts'
 import { ConfigError, formatProblem, messageOf } from '../errors.ts'
-import { createLog } from '../log.ts'
+import { createLog, type Logger } from '../log.ts'
 import type { LogLevel } from '../log-level.ts'
-import { keepCompileCache } from './compile-cache.ts'
+import type { CodeCache } from './code-cache.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
 import { loadEnvHere } from './load-env.ts'
 import { untilSignal } from './signals.ts'
 import { createWorld } from './world.ts'
+
+/** From ready on, for the connection and the first readings: what they need is to be kept, too. */
+const KEEP_CODE_AFTER_MS = 2000
 
 /** Options of `run` as the command line gives them. */
 export interface RunFlags {
@@ -19,7 +23,7 @@ export interface RunFlags {
 }
 
 /** @throws ConfigError with all problems */
-export async function run(flags: RunFlags): Promise<number> {
+export async function run(flags: RunFlags, codeCache?: CodeCache): Promise<number> {
   const log = await createLog(flags.logLevel, process.stdout.isTTY)
   let agent: Agent | undefined
   let hungUp = false
@@ -44,15 +48,26 @@ export async function run(flags: RunFlags): Promise<number> {
     for (const warning of warnings) log.warn(formatProblem(file, warning))
     const onReady = (ready: Agent): void => {
       agent = ready
-      keepCompileCache()
+      void keepCode(codeCache, log, ended)
       if (hungUp) onHangUp()
     }
+    const ended = AbortSignal.any([signal, failed.signal])
     const world = { ...(await createWorld(config, log, simulate, load)), onReady }
-    await runAgent(config, world, AbortSignal.any([signal, failed.signal]))
+    await runAgent(config, world, ended)
     return failed.signal.aborted ? EXIT.failed : EXIT.ok
   } catch (error) {
     if (error instanceof ConfigError) throw error
     log.fatal({ reason: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, 'internal error')
     return EXIT.failed
   }
+}
+
+/** For the next start; one that ends before has kept nothing. */
+async function keepCode(cache: CodeCache | undefined, log: Logger, ended: AbortSignal): Promise<void> {
+  if (cache === undefined) return
+  const slept = await systemClock.sleep(KEEP_CODE_AFTER_MS, ended).then(
+    () => true,
+    () => false,
+  )
+  if (slept) log.debug({ files: await cache.keep() }, 'compiled code')
 }

@@ -1,0 +1,94 @@
+/** The built agent with a folder for its compiled code, as the service has one: started, and started again. */
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type AgentProcess, startAgent } from './fakes/agent-process.ts'
+import { describeWith } from './fakes/tools.ts'
+
+/** Nobody listens there; the agent is ready all the same. */
+const CONFIG = `
+mqtt: { url: 'mqtt://127.0.0.1:1' }
+gpio: { backend: mock, outputs: [{ pin: 17 }] }
+`
+
+let folder: string
+let cache: string
+const started: AgentProcess[] = []
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sensor-node-code-'))
+  cache = join(folder, 'cache')
+  await mkdir(cache, { mode: 0o750 })
+  await writeFile(join(folder, 'config.yaml'), CONFIG)
+})
+afterEach(async () => {
+  for (const agent of started.splice(0)) await agent.end('SIGKILL')
+  await rm(folder, { recursive: true })
+})
+
+interface Life {
+  readonly env?: Readonly<Record<string, string>>
+  readonly by?: readonly string[]
+  readonly level?: string
+}
+
+function begin({ env = {}, by = [], level = 'debug' }: Life): AgentProcess {
+  const args = ['run', '--config', join(folder, 'config.yaml'), '--log-level', level]
+  const agent = startAgent(args, { env: { CACHE_DIRECTORY: cache, ...env }, by })
+  started.push(agent)
+  return agent
+}
+
+/** One life, until the code is kept: what is told of each file. */
+async function live(life: Life = {}): Promise<Record<string, string>> {
+  const agent = begin(life)
+  await agent.wrote(/"msg":"compiled code"/)
+  expect(await agent.end('SIGTERM')).toBe(0)
+  const line =
+    agent
+      .output()
+      .split('\n')
+      .find((text) => text.includes('"compiled code"')) ?? ''
+  const told: { files: Record<string, string> } = JSON.parse(line)
+  return told.files
+}
+
+describe('the agent’s second start', () => {
+  it('takes its code from the cache, all of it, whatever part of the program it is in', async () => {
+    expect(await live()).toMatchObject({ 'agent.js': 'not there, kept', 'mock.js': 'not there, kept' })
+    const told = await live()
+    expect(Object.keys(told)).toEqual(expect.arrayContaining(['agent.js', 'mock.js']))
+    expect(new Set(Object.values(told))).toEqual(new Set(['used']))
+  })
+
+  it('with other flags of V8 compiles anew, and then has that', async () => {
+    await live()
+    const life = { env: { NODE_OPTIONS: '--stack-trace-limit=7' } }
+    expect((await live(life))['agent.js']).toBe('rejected by V8, kept')
+    expect((await live(life))['agent.js']).toBe('used')
+  })
+
+  it('over a cache that is cut off is a plain start, which says no more than ever', async () => {
+    await live()
+    await truncate(join(cache, 'agent.js.code'), 400_000)
+    expect(await live({ level: 'debug' })).toMatchObject({ 'agent.js': 'damaged: not whole, kept', 'mock.js': 'used' })
+  })
+
+  it('tells nothing of it at the usual level', async () => {
+    const agent = begin({ level: 'info' })
+    await expect.poll(() => readdir(cache), { timeout: 15_000 }).toContain('agent.js.code')
+    await agent.end('SIGTERM')
+    expect(agent.output()).not.toMatch(/compiled|agent\.js|warning/i)
+  })
+})
+
+describeWith(['prlimit'], 'with no room for the code', () => {
+  it('the agent runs, and leaves no half of a file', async () => {
+    const told = await live({ by: ['prlimit', '--fsize=100000'] })
+    expect(told['agent.js']).toMatch(/^not there, not kept: EFBIG/)
+    expect(told['mock.js']).toBe('not there, kept')
+    expect(await readdir(cache)).not.toEqual(expect.arrayContaining([expect.stringContaining('agent')]))
+    expect((await readFile(join(cache, 'mock.js.code'))).length).toBeGreaterThan(1000)
+  })
+})
