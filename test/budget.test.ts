@@ -39,9 +39,11 @@ const HEAVY = ['crypto', 'http', 'https', 'http2', 'inspector', '_tls_wrap', 'wo
 
 /** Tells what is loaded at the end of the process. */
 const TELL = `
+const texts = []
+globalThis.Function = new Proxy(Function, { construct: (target, args) => (texts.push(args.at(-1)), new target(...args)) })
 process.on('exit', () => {
   const builtins = process.moduleLoadList.flatMap((name) => (/^NativeModule (\\S+)$/.exec(name) ?? []).slice(1))
-  require('fs').writeFileSync(process.env.TELL, JSON.stringify({ files: Object.keys(require.cache), builtins }))
+  require('fs').writeFileSync(process.env.TELL, JSON.stringify({ files: Object.keys(require.cache), builtins, texts }))
 })
 `
 
@@ -58,8 +60,15 @@ async function weigh(): Promise<Budget['files']> {
   return Object.fromEntries(weights.toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
+interface Loaded {
+  readonly files: string[]
+  readonly builtins: string[]
+  /** What was compiled of text, by `new Function`. */
+  readonly texts: string[]
+}
+
 /** What a run with this configuration has loaded by its end. */
-async function loadedBy(config: string): Promise<{ readonly files: string[]; readonly builtins: string[] }> {
+async function loadedBy(config: string): Promise<Loaded> {
   const folder = await mkdtemp(join(tmpdir(), 'sensor-node-budget-'))
   try {
     const tell = join(folder, 'tell.cjs')
@@ -123,6 +132,10 @@ it('a small configuration loads no package from its folder, and no part of Node.
   const { files, builtins } = await loadedBy(SMALL)
   expect(files.filter((file) => file.includes('node_modules'))).toEqual([])
   expect(builtins.filter((name) => HEAVY.includes(name))).toEqual([])
+})
+
+it('no text is compiled at run time: of no schema, above all', async () => {
+  expect((await loadedBy(`${SMALL}gpio: { backend: mock, outputs: [{ pin: 17 }] }\n`)).texts).toEqual([])
 })
 
 it('a configuration with pins loads the board, which the test before would have seen', async () => {
