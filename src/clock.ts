@@ -12,6 +12,8 @@ export interface Clock {
   monotonic(): number
   /** Resolves after `ms` on the monotonic clock (0 and below: in a later turn). Rejects with the signal's reason on abort. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /** Does `work`, which must not throw, after `ms` as `sleep` counts them. What it gives calls that off; later that does nothing. */
+  after(ms: number, work: () => void): () => void
 }
 
 /** `setTimeout` fires at once beyond this (Node.js documentation, 'setTimeout': 2^31 - 1 ms). */
@@ -22,28 +24,30 @@ export const systemClock: Clock = {
   monotonic,
   sleep(ms, signal) {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
-        reject(signal.reason)
-        return
-      }
-      const end = monotonic() + ms
-      const wait = (): NodeJS.Timeout => setTimeout(step, Math.min(Math.max(0, end - monotonic()), LONGEST_TIMEOUT_MS))
-      // Node's timers may fire a fraction of a millisecond early; we never do.
-      const step = (): void => {
-        if (monotonic() < end) {
-          timer = wait()
-          return
-        }
-        signal?.removeEventListener('abort', abort)
-        resolve()
-      }
+      if (signal?.aborted === true) return reject(signal.reason)
       const abort = (): void => {
-        clearTimeout(timer)
+        callOff()
         reject(signal?.reason)
       }
-      let timer = wait()
+      const callOff = systemClock.after(ms, () => {
+        signal?.removeEventListener('abort', abort)
+        resolve()
+      })
       signal?.addEventListener('abort', abort, { once: true })
     })
+  },
+  after(ms, work) {
+    const end = monotonic() + ms
+    // Rounded up, as Node.js rounds down: what came too early would have to wait, and wake the process, once more.
+    const leftMs = (): number => Math.ceil(Math.max(0, end - monotonic()))
+    const wait = (): NodeJS.Timeout => setTimeout(step, Math.min(leftMs(), LONGEST_TIMEOUT_MS))
+    // Node's timers may fire a fraction of a millisecond early; we never do.
+    const step = (): void => {
+      if (monotonic() < end) timer = wait()
+      else work()
+    }
+    let timer = wait()
+    return () => clearTimeout(timer)
   },
 }
 
@@ -70,8 +74,15 @@ export function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** Sleeps for `ms`, or until the signal aborts, which is no error: the caller looks at the signal. */
-export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  await clock.sleep(ms, signal).catch((error: unknown) => {
-    if (!calledOff(error, signal)) throw error
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const over = (): void => {
+      callOff()
+      signal.removeEventListener('abort', over)
+      resolve()
+    }
+    const callOff = clock.after(ms, over)
+    signal.addEventListener('abort', over, { once: true })
   })
 }

@@ -1,7 +1,7 @@
 /** Waiting for a promise no longer than a time, on our clock. */
-import { CALLED_OFF, type Clock } from './clock.ts'
+import type { Clock } from './clock.ts'
 
-/** What `withDeadline` gives instead of a value when the time has passed. */
+/** What a deadline gives instead of a value when the time has passed. */
 export const LATE = Symbol('late')
 
 /**
@@ -17,40 +17,58 @@ export function withDeadline<T>(
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<T | typeof LATE> {
-  // By hand, where a race of promises would do: this is around every read of every sensor.
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) return reject(signal.reason)
-    const own = new AbortController()
-    const timer = new AbortController()
-    const over = (): void => {
-      signal?.removeEventListener('abort', abort)
-      timer.abort(CALLED_OFF)
-    }
-    const abort = (): void => {
-      over()
-      reject(signal?.reason)
-      own.abort(signal?.reason)
-    }
-    signal?.addEventListener('abort', abort, { once: true })
-    clock.sleep(ms, timer.signal).then(
-      () => {
+  return new Deadlines(clock, signal).run(work, ms)
+}
+
+/**
+ * The same for work that is done again and again, one after the other: all of it gets one signal for as long as nothing
+ * was late, as a signal costs more than most reads do. So `work` must leave no listener on it when it is done.
+ */
+export class Deadlines {
+  readonly #clock: Clock
+  readonly #signal: AbortSignal | undefined
+  #own = new AbortController()
+
+  constructor(clock: Clock, signal?: AbortSignal) {
+    this.#clock = clock
+    this.#signal = signal
+  }
+
+  /** As `withDeadline`; not while another `run` is under way. */
+  run<T>(work: (signal: AbortSignal) => Promise<T>, ms: number): Promise<T | typeof LATE> {
+    const signal = this.#signal
+    if (this.#own.signal.aborted) this.#own = new AbortController()
+    const own = this.#own
+    // By hand, where a race of promises would do: this is around every read of every sensor.
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) return reject(signal.reason)
+      const over = (): void => {
+        callOff()
+        signal?.removeEventListener('abort', abort)
+      }
+      const abort = (): void => {
+        over()
+        reject(signal?.reason)
+        own.abort(signal?.reason)
+      }
+      const callOff = this.#clock.after(ms, () => {
         over()
         resolve(LATE)
         own.abort(new Error(`no result within ${ms} ms`))
-      },
-      () => {}, // called off: it is over
-    )
-    // Inside a promise: what `work` throws at once must not leave the timer behind. What comes too late changes nothing.
-    const working = (async () => work(own.signal))()
-    working.then(
-      (value) => {
-        over()
-        resolve(value)
-      },
-      (error: unknown) => {
-        over()
-        reject(error)
-      },
-    )
-  })
+      })
+      signal?.addEventListener('abort', abort, { once: true })
+      // Inside a promise: what `work` throws at once must not leave the timer behind. What comes too late changes nothing.
+      const working = (async () => work(own.signal))()
+      working.then(
+        (value) => {
+          over()
+          resolve(value)
+        },
+        (error: unknown) => {
+          over()
+          reject(error)
+        },
+      )
+    })
+  }
 }

@@ -3,8 +3,8 @@
  * a fault. Loops know nothing of each other, so one sensor's failure or hang never delays another.
  */
 import { backoff } from './backoff.ts'
-import { CALLED_OFF, type Clock, calledOff, pause } from './clock.ts'
-import { LATE, withDeadline } from './deadline.ts'
+import { type Clock, calledOff, pause } from './clock.ts'
+import { Deadlines, LATE, withDeadline } from './deadline.ts'
 import { Demand, resting } from './demand.ts'
 import { messageOf, SensorError } from './errors.ts'
 import { FaultLog } from './faults.ts'
@@ -67,6 +67,7 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
   const { name, clock, log, beat, demand = new Demand() } = options
   const faults = new FaultLog(log, 'sensor')
   const ticks = createTicks(clock, options.intervalMs)
+  const reads = new Deadlines(clock, signal)
   let status: 'online' | 'offline' | undefined
   let failures = 0
 
@@ -187,7 +188,7 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
 
   async function read(sensor: Sensor): Promise<Sample> {
     beat(options.timeoutMs + BEAT_SLACK_MS)
-    const sample = await withDeadline((own) => asSensorError(() => sensor.read(own)), options.timeoutMs, clock, signal)
+    const sample = await reads.run((own) => asSensorError(() => sensor.read(own)), options.timeoutMs)
     if (sample !== LATE) return sample
     throw new SensorError('timeout', `no answer within ${options.timeoutMs} ms`)
   }
@@ -197,15 +198,20 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
     await pause(clock, ms, signal)
   }
 
-  async function restUntilAsked(ms: number): Promise<void> {
-    const woken = new AbortController()
-    const wake = (): void => woken.abort(CALLED_OFF)
-    signal.addEventListener('abort', wake, { once: true })
-    demand.onAsked(wake)
+  function restUntilAsked(ms: number): Promise<void> {
     beat(ms + BEAT_SLACK_MS)
-    if (!signal.aborted) await pause(clock, ms, woken.signal)
-    demand.onAsked(undefined)
-    signal.removeEventListener('abort', wake)
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve()
+      const over = (): void => {
+        callOff()
+        demand.onAsked(undefined)
+        signal.removeEventListener('abort', over)
+        resolve()
+      }
+      const callOff = clock.after(ms, over)
+      demand.onAsked(over)
+      signal.addEventListener('abort', over, { once: true })
+    })
   }
 }
 

@@ -76,7 +76,15 @@ describe('the layers', () => {
   })
 
   it('a sensor knows readings, errors, time, the log, and nothing of the agent', () => {
-    const allowed = ['reading.ts', 'errors.ts', 'clock.ts', 'log.ts', 'optional.ts', 'duration-schema.ts']
+    const allowed = [
+      'reading.ts',
+      'errors.ts',
+      'clock.ts',
+      'deadline.ts',
+      'log.ts',
+      'optional.ts',
+      'duration-schema.ts',
+    ]
     expect(strays('sensors/', allowed)).toEqual([])
   })
 

@@ -61,6 +61,21 @@ describe('the system clock', () => {
     const reason = new Error('stop')
     await expect(systemClock.sleep(DAY, AbortSignal.abort(reason))).rejects.toBe(reason)
   })
+
+  it('work for later is done once, not before its time and by one timer, unless it is called off', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'hrtime'] })
+    const done: string[] = []
+    systemClock.after(10.2, () => done.push('short'))
+    const callOff = systemClock.after(10, () => done.push('in time'))
+    await vi.advanceTimersByTimeAsync(10)
+    callOff()
+    expect(done).toEqual(['in time'])
+    systemClock.after(5, () => done.push('never'))()
+    expect(vi.getTimerCount()).toBe(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(done).toEqual(['in time', 'short'])
+    expect(vi.getTimerCount()).toBe(0)
+  })
 })
 
 describe('calledOff', () => {

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { LATE, withDeadline } from '../src/deadline.ts'
+import { Deadlines, LATE, withDeadline } from '../src/deadline.ts'
 import { FakeClock, settled } from './fakes/fake-clock.ts'
 
 const never = (): Promise<never> => new Promise(() => {})
@@ -108,5 +108,54 @@ describe('withDeadline', () => {
     } finally {
       process.off('unhandledRejection', note)
     }
+  })
+})
+
+describe('Deadlines', () => {
+  it('give work after work the same signal, for as long as none is late, and each a deadline of its own', async () => {
+    const clock = new FakeClock()
+    const deadlines = new Deadlines(clock)
+    const seen: AbortSignal[] = []
+    const work =
+      (ms: number) =>
+      (signal: AbortSignal): Promise<void> => {
+        seen.push(signal)
+        return clock.sleep(ms, signal)
+      }
+    for (let turn = 0; turn < 3; turn += 1) {
+      const working = deadlines.run(work(800), 1000)
+      await clock.advance(800)
+      expect(await working).toBeUndefined()
+    }
+    expect(new Set(seen).size).toBe(1)
+    expect(seen[0]?.aborted).toBe(false)
+    expect(clock.sleeping).toBe(0)
+  })
+
+  it('after work that was late or failed, the next one begins with a signal that is not aborted', async () => {
+    const clock = new FakeClock()
+    const deadlines = new Deadlines(clock)
+    const seen: AbortSignal[] = []
+    const hang = (signal: AbortSignal): Promise<never> => {
+      seen.push(signal)
+      return never()
+    }
+    const late = deadlines.run(hang, 1000)
+    await clock.advance(1000)
+    expect(await late).toBe(LATE)
+    expect(seen[0]?.aborted).toBe(true)
+    await expect(deadlines.run(() => Promise.reject(new Error('broken')), 1000)).rejects.toThrow('broken')
+    expect(await deadlines.run(async (signal) => signal.aborted, 1000)).toBe(false)
+  })
+
+  it('leave no listener on the signal above, however much was done', async () => {
+    const clock = new FakeClock()
+    const controller = new AbortController()
+    const deadlines = new Deadlines(clock, controller.signal)
+    for (let turn = 0; turn < 5; turn += 1) await deadlines.run(async () => turn, 1000)
+    expect(getEventListeners(controller.signal, 'abort').length).toBe(0)
+    const reason = new Error('stop')
+    controller.abort(reason)
+    await expect(deadlines.run(async () => 1, 1000)).rejects.toBe(reason)
   })
 })

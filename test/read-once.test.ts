@@ -40,6 +40,7 @@ function hasty(): Clock {
     now: () => Date.UTC(2026, 0, 1),
     monotonic: () => systemClock.monotonic() * 20,
     sleep: (ms, signal) => systemClock.sleep(ms / 20, signal),
+    after: (ms, work) => systemClock.after(ms / 20, work),
   }
 }
 

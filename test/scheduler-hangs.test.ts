@@ -223,6 +223,7 @@ describe('the beat', () => {
       now: () => clock.now(),
       monotonic: () => clock.monotonic(),
       sleep: (ms, signal) => (lost ? new Promise(() => {}) : clock.sleep(ms, signal)),
+      after: (ms, work) => (lost ? () => {} : clock.after(ms, work)),
     }
     const loop = startLoop(clock, {}, { clock: broken })
     await clock.advance(15 * SECOND)

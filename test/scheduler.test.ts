@@ -136,6 +136,7 @@ describe('ordinary failures', () => {
       now: () => clock.now(),
       monotonic: () => clock.monotonic(),
       sleep: (ms, signal) => clock.sleep(ms + 5, signal),
+      after: (ms, work) => clock.after(ms + 5, work),
     }
     const loop = startLoop(clock, {}, { clock: late, intervalMs: 3 * SECOND, retryMs: 3 * SECOND })
     await clock.advance(9.5 * SECOND)

@@ -7,7 +7,6 @@ import type { Clock } from '../clock.ts'
 import type { PinWhen } from '../config/rule-schema.ts'
 import type { Level } from '../gpio/gpio.ts'
 import type { Condition, ConditionEvents } from './condition.ts'
-import { later } from './timer.ts'
 
 export interface LevelEvents extends ConditionEvents {
   /** It holds, and nobody knows since when: nothing changed. */
@@ -46,7 +45,7 @@ export function createLevelCondition(when: PinWhen, clock: Clock, events: LevelE
         else events.found(level)
       }
       if (when.held === undefined) begin()
-      else cancel = later(clock, when.held, begin)
+      else cancel = clock.after(when.held, begin)
     },
     lost: () => cancel(),
     back() {

@@ -6,7 +6,6 @@
 import type { Clock } from '../clock.ts'
 import type { MetricWhen } from '../config/rule-schema.ts'
 import type { Condition, ConditionEvents } from './condition.ts'
-import { later } from './timer.ts'
 
 export interface MetricCondition extends Condition {
   reading(value: number): void
@@ -36,7 +35,7 @@ export function createMetricCondition(when: MetricWhen, clock: Clock, events: Co
   const wait = (from: number): void => {
     const rest = from + when.for - clock.monotonic()
     if (rest <= 0) begin()
-    else cancel ??= later(clock, rest, begin)
+    else cancel ??= clock.after(rest, begin)
   }
 
   return {

@@ -2,7 +2,6 @@
 import type { Clock } from '../clock.ts'
 import type { OfflineWhen } from '../config/rule-schema.ts'
 import type { Condition, ConditionEvents } from './condition.ts'
-import { later } from './timer.ts'
 
 export interface OfflineCondition extends Condition {
   online(online: boolean): void
@@ -23,7 +22,7 @@ export function createOfflineCondition(
       cancel()
       if (online) events.end(undefined)
       else if (afterMs === 0) events.begin(undefined)
-      else cancel = later(clock, afterMs, () => events.begin(undefined))
+      else cancel = clock.after(afterMs, () => events.begin(undefined))
     },
     close: () => cancel(),
   }

@@ -5,7 +5,6 @@
  */
 import type { Clock } from '../clock.ts'
 import type { ConditionEvents } from './condition.ts'
-import { later } from './timer.ts'
 
 export interface Pattern {
   readonly presses: number
@@ -43,7 +42,7 @@ export function createPresses({ patterns, withinMs, longMs, clock }: PressesOpti
   let usedUp = true
   let timers: (() => void)[] = []
   const after = (ms: number, work: () => void): void => {
-    timers.push(later(clock, ms, work))
+    timers.push(clock.after(ms, work))
   }
   const stop = (): void => {
     for (const cancel of timers) cancel()

@@ -11,7 +11,6 @@ import type { Message, Telemetry } from '../telemetry.ts'
 import type { About, Alerts } from './alerts.ts'
 import type { LevelEvents } from './level-condition.ts'
 import type { Claimant, PinClaims } from './pin-claims.ts'
-import { later } from './timer.ts'
 
 export interface RuleParts {
   readonly clock: Clock
@@ -75,7 +74,7 @@ export function createRule(config: RuleConfig, parts: RuleParts, value: () => nu
     timers = []
   }
   const after = (ms: number, work: () => void): void => {
-    timers.push(later(clock, ms, guarded(work)))
+    timers.push(clock.after(ms, guarded(work)))
   }
   const about = (now = value()): About => ({
     sensor: when.kind === 'pin' ? undefined : when.sensor,

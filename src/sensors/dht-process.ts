@@ -9,6 +9,7 @@
  * can be late; the scheduler then reopens it, and holds back those that hang.
  */
 import type { Clock } from '../clock.ts'
+import { LATE, withDeadline } from '../deadline.ts'
 import { SensorError, type SensorErrorKind } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Reply, Request, Values } from './dht-child.ts'
@@ -149,21 +150,16 @@ export class DhtProcess {
     { clock, what }: Caller,
     signal: AbortSignal,
   ): Promise<Reply> {
-    const done = new AbortController()
-    const late = async (): Promise<never> => {
-      await clock.sleep(ms, AbortSignal.any([signal, done.signal]))
+    try {
+      const answer = await withDeadline(() => reply, ms, clock, signal)
+      if (answer !== LATE) return answer
       throw new SensorError(
         'timeout',
         `${what}: node-dht-sensor hangs, no answer within ${ms} ms; its process is replaced`,
       )
-    }
-    try {
-      return await Promise.race([reply, late()])
     } catch (error) {
       run.kill('was ended, because it did not answer in time')
       throw signal.aborted ? signal.reason : error
-    } finally {
-      done.abort()
     }
   }
 }

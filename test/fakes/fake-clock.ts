@@ -48,17 +48,21 @@ export class FakeClock implements Clock {
         return
       }
       const abort = (): void => {
-        this.#sleepers.delete(sleeper)
+        callOff()
         reject(signal?.reason)
       }
-      const wake = (): void => {
+      const callOff = this.after(ms, () => {
         signal?.removeEventListener('abort', abort)
         resolve()
-      }
-      const sleeper = { due: this.#monotonic + Math.max(0, ms), order: this.#order++, wake }
-      this.#sleepers.add(sleeper)
+      })
       signal?.addEventListener('abort', abort, { once: true })
     })
+  }
+
+  after(ms: number, work: () => void): () => void {
+    const sleeper = { due: this.#monotonic + Math.max(0, ms), order: this.#order++, wake: work }
+    this.#sleepers.add(sleeper)
+    return () => this.#sleepers.delete(sleeper)
   }
 
   /** When the next sleeper wakes, on the monotonic clock; undefined when nobody sleeps. */

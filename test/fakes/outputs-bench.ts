@@ -53,6 +53,7 @@ export async function openOutputs(pins: readonly PinConfig[], folder?: string): 
     now: () => current.now(),
     monotonic: () => current.monotonic(),
     sleep: (ms, signal) => current.sleep(ms, signal),
+    after: (ms, work) => current.after(ms, work),
   }
   const machine: Machine = {
     board: createMockGpio({ clock, log: recordLog().log }),
