@@ -1,7 +1,7 @@
 /**
  * Hands messages to the connection: the live view first, then records, and never more under way than the broker
- * takes. A topic or the line of events that is never empty (a flood of commands) takes turns with the records. What
- * the end of a connection leaves unacknowledged is for the next one; `mqtt.ts` sees to that.
+ * takes. Where both wait all the time (a slow link, a flood of commands), each gets as many turns as the other. What the
+ * end of a connection leaves unacknowledged is for the next one; `mqtt.ts` sees to that.
  */
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
@@ -34,8 +34,9 @@ export class Sender {
   /** When the connection began, on the monotonic clock, ms. */
   #since = 0
   readonly #flights = new Set<Flight>()
-  /** Topics that have had their turn since the last record; `EVENTS` for all that are not retained. */
+  /** Topics that have had their turn, `EVENTS` for all that are not retained; until as many records have had theirs. */
   readonly #round = new Set<string>()
+  #recordsOfRound = 0
   #idle: (() => void)[] = []
 
   constructor(options: SenderOptions) {
@@ -47,7 +48,7 @@ export class Sender {
     this.#connection = connection
     this.#since = this.#options.clock.monotonic()
     this.#flights.clear()
-    this.#round.clear()
+    this.#nextRound()
     this.send()
   }
 
@@ -64,7 +65,7 @@ export class Sender {
   send(): void {
     const connection = this.#connection
     if (connection === undefined) return
-    const window = this.#options.suspicion.window(connection.limits.receiveMaximum, this.#since)
+    const window = this.#window(connection)
     while (this.#flights.size < window) {
       const flight = this.#next()
       if (flight === undefined) break
@@ -91,9 +92,20 @@ export class Sender {
     }
     const entry = outbox.next()
     const again = this.#round.size > 0
-    this.#round.clear()
+    if (entry !== undefined) this.#recordsOfRound += 1
+    if (entry === undefined || this.#recordsOfRound >= this.#round.size) this.#nextRound()
     if (entry !== undefined) return { message: entry.message, entry }
     return again ? this.#next() : undefined
+  }
+
+  #nextRound(): void {
+    this.#round.clear()
+    this.#recordsOfRound = 0
+  }
+
+  /** How many may be under way. */
+  #window(connection: Connection): number {
+    return this.#options.suspicion.window(connection.limits.receiveMaximum, this.#since)
   }
 
   #hand(connection: Connection, flight: Flight): void {
@@ -118,7 +130,8 @@ export class Sender {
       .finally(() => {
         if (this.#connection !== connection) return
         this.#flights.delete(flight)
-        this.send()
+        // Not one message for each acknowledgement: what waits shares a write, which costs more than all in it.
+        if (this.#flights.size <= this.#window(connection) / 2) this.send()
       })
   }
 
