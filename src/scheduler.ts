@@ -45,6 +45,8 @@ const CLOSE_DEADLINE_MS = 2000
 const BEAT_SLACK_MS = 10_000
 /** Sums of fractional milliseconds fall short of a tick by their rounding; that is not another tick. */
 const FLOAT_SLACK_MS = 0.001
+/** Sensors that are read in one turn share a wake-up and a write. Far above what lies between their starts, and soon over. */
+const ALIGN_MS = 100
 /** Ordinary failures in a row that make a sensor `offline`. */
 const ORDINARY_IN_A_ROW = 3
 
@@ -215,15 +217,19 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Fixed rate on the monotonic clock: ticks lie at whole intervals from the first, missed ones are skipped. */
+/**
+ * Fixed rate on the monotonic clock: ticks lie at whole intervals from the first, missed ones are skipped. The first read
+ * comes at once; all ticks are up to `ALIGN_MS` late, so that sensors that began together are read in one turn.
+ */
 function createTicks(clock: Clock, intervalMs: number): { untilNext(atLeastMs?: number): number } {
-  const start = clock.monotonic()
+  const grid = Math.min(ALIGN_MS, intervalMs)
+  const start = Math.ceil(clock.monotonic() / grid) * grid
   return {
     untilNext(atLeastMs = 0) {
       const elapsed = clock.monotonic() - start
       const next = Math.floor((elapsed + FLOAT_SLACK_MS) / intervalMs) + 1
       const bearable = Math.ceil((elapsed + atLeastMs - FLOAT_SLACK_MS) / intervalMs)
-      return Math.max(next, bearable) * intervalMs - elapsed
+      return Math.max(1, next, bearable) * intervalMs - elapsed
     },
   }
 }

@@ -130,6 +130,22 @@ describe('ordinary failures', () => {
     expect(loop.sensor.reads).toEqual([0, 5, 8, 15, 20].map((s) => s * SECOND))
   })
 
+  it('of sensors that began soon after each other come in one moment, and never sooner than an interval', async () => {
+    const clock = new FakeClock()
+    await clock.advance(1001)
+    const first = startLoop(clock, {}, { intervalMs: SECOND, retryMs: 10 })
+    await clock.advance(70)
+    const second = startLoop(clock, {}, { intervalMs: SECOND, retryMs: SECOND })
+    const slow = startLoop(clock, {}, { intervalMs: 2 * SECOND, retryMs: 10 })
+    const quick = startLoop(clock, {}, { intervalMs: 20, retryMs: 10 })
+    await clock.advance(3.1 * SECOND)
+    for (const loop of [first, second, slow, quick]) await loop.stop()
+    expect(first.sensor.reads).toEqual([1001, 2100, 3100, 4100])
+    expect(second.sensor.reads).toEqual([1071, 2100, 3100, 4100])
+    expect(slow.sensor.reads).toEqual([1071, 3100])
+    expect(quick.sensor.reads.slice(0, 4)).toEqual([1071, 1100, 1120, 1140])
+  })
+
   it('a sensor that is read as often as it bears misses no tick for a timer that is late', async () => {
     const clock = new FakeClock()
     const late: Clock = {
