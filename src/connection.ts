@@ -219,13 +219,13 @@ async function open(
     limits,
     resumed,
     closed,
-    async publish(message) {
+    publish(message) {
       const fitting = lowered(message, limits)
       const size = packetSize(fitting, protocol)
-      if (size > limits.maximumPacketSize) throw tooLarge(size, limits.maximumPacketSize)
+      if (size > limits.maximumPacketSize) return Promise.reject(tooLarge(size, limits.maximumPacketSize))
       const { topic, payload, qos, retain } = fitting
-      const properties = protocol === 5 ? { properties: propertiesOf(fitting) } : {}
-      await request((done) => client.publish(topic, payload, { qos, retain, ...properties }, done))
+      const options = protocol === 5 ? { qos, retain, properties: propertiesOf(fitting) } : { qos, retain }
+      return request<unknown>((done) => client.publish(topic, payload, options, done)).then(() => {})
     },
     async subscribe(filter, qos = 2, want = 'published') {
       const granted = await request<{ readonly qos: number }[]>((done) =>

@@ -34,9 +34,8 @@ export interface PartsOptions<C> {
 
 interface Running<C> {
   config: C
+  /** Of its end or that of all. Not made by `AbortSignal.any`: that is slow to listen to, and a loop does at each wait. */
   readonly own: AbortController
-  /** Its end or that of all. Kept here, as those that it is made of do not hold it. */
-  readonly signal: AbortSignal
   readonly started: Promise<void>
   readonly done: Promise<void>
 }
@@ -99,8 +98,10 @@ export class Parts<C> {
   #start(config: C): Running<C> {
     const { keyOf, run, onBug } = this.#options
     const own = new AbortController()
-    const signal = AbortSignal.any([this.#signal, own.signal])
+    const { signal } = own
     setMaxListeners(0, signal) // a loop listens as often as it has waits
+    const end = (): void => own.abort(this.#signal.reason)
+    this.#signal.addEventListener('abort', end, { once: true })
     let onStarted = (): void => {}
     const started = new Promise<void>((resolve) => {
       onStarted = resolve
@@ -111,11 +112,12 @@ export class Parts<C> {
       } catch (error) {
         onBug(error)
       } finally {
+        this.#signal.removeEventListener('abort', end)
         onStarted()
       }
     }
     // In this order, as the loop may ask for its configuration at once.
-    const running: Running<C> = { config, own, signal, started, done: Promise.resolve().then(loop) }
+    const running: Running<C> = { config, own, started, done: Promise.resolve().then(loop) }
     this.#running.set(keyOf(config), running)
     return running
   }

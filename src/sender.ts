@@ -112,27 +112,27 @@ export class Sender {
     const { live, outbox, suspicion, onTaken } = this.#options
     const { message, entry } = flight
     this.#flights.add(flight)
-    connection
-      .publish(message)
-      .then(
-        () => {
-          if (entry !== undefined) outbox.acknowledged(entry)
-          else live.taken(message)
-          if (entry !== undefined || message.retain) suspicion.cleared(suspect(message))
-          onTaken(message)
-        },
-        (thrown: unknown) => {
-          const error = thrown instanceof ConnectionError ? thrown : failure(thrown)
-          // Anything else is the connection's end: it will be sent again on the next one.
-          if (this.#connection === connection && error.refused) this.#refused(flight, error)
-        },
-      )
-      .finally(() => {
-        if (this.#connection !== connection) return
-        this.#flights.delete(flight)
-        // Not one message for each acknowledgement: what waits shares a write, which costs more than all in it.
-        if (this.#flights.size <= this.#window(connection) / 2) this.send()
-      })
+    const over = (): void => {
+      if (this.#connection !== connection) return
+      this.#flights.delete(flight)
+      // Not one message for each acknowledgement: what waits shares a write, which costs more than all in it.
+      if (this.#flights.size <= this.#window(connection) / 2) this.send()
+    }
+    connection.publish(message).then(
+      () => {
+        if (entry !== undefined) outbox.acknowledged(entry)
+        else live.taken(message)
+        if (entry !== undefined || message.retain) suspicion.cleared(suspect(message))
+        onTaken(message)
+        over()
+      },
+      (thrown: unknown) => {
+        const error = thrown instanceof ConnectionError ? thrown : failure(thrown)
+        // Anything else is the connection's end: it will be sent again on the next one.
+        if (this.#connection === connection && error.refused) this.#refused(flight, error)
+        over()
+      },
+    )
   }
 
   #refused({ message, entry }: Flight, error: ConnectionError): void {

@@ -106,7 +106,7 @@ export async function sense(options: SensingOptions, part: Part<SensorConfig>): 
         const unsynchronised = options.unsynchronised()
         const record = telemetry.record(config.id, reading, options.sequence(), unsynchronised)
         store(record, { at, monotonic, unsynchronised })
-        log.debug({ sensor: name, ...reading.values }, 'reading')
+        if (log.isLevelEnabled('debug')) log.debug({ sensor: name, ...reading.values }, 'reading')
       },
       onFailure(error) {
         state.failed(error)
