@@ -6,11 +6,11 @@ import { LOG_LEVELS, type LogLevel } from '../log-level.ts'
 import type { RunFlags } from './run.ts'
 
 /** The options of `run` with a value, as people write them. */
-const VALUED: Readonly<Record<string, 'config' | 'logLevel'>> = {
-  '-c': 'config',
-  '--config': 'config',
-  '--log-level': 'logLevel',
-}
+const VALUED: ReadonlyMap<string, 'config' | 'logLevel'> = new Map([
+  ['-c', 'config'],
+  ['--config', 'config'],
+  ['--log-level', 'logLevel'],
+])
 
 /** The flags, where the arguments are `run` and its options, each once and with a space before its value; else undefined. */
 export function plainRun([command, ...rest]: readonly string[]): RunFlags | undefined {
@@ -18,7 +18,7 @@ export function plainRun([command, ...rest]: readonly string[]): RunFlags | unde
   const found: { config?: string; logLevel?: LogLevel; simulate?: true } = {}
   for (let at = 0; at < rest.length; at += 1) {
     const word = rest[at] ?? ''
-    const key = word === '--simulate' ? 'simulate' : VALUED[word]
+    const key = word === '--simulate' ? 'simulate' : VALUED.get(word)
     if (key === undefined || found[key] !== undefined) return undefined
     if (key === 'simulate') {
       found.simulate = true

@@ -34,6 +34,8 @@ describe('plainRun', () => {
     'run -- --simulate',
     'run --constructor a.yaml',
     'run toString a.yaml',
+    'run constructor debug',
+    'run __proto__ debug',
   ])('leaves “%s” to who can explain it', (line) => {
     expect(of(line)).toBeUndefined()
   })
