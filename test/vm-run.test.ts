@@ -84,7 +84,7 @@ describe('the tests in the virtual machine', () => {
     { file: 'asserts-nothing', says: 'expected any number of assertion' },
     { file: 'asserts-less', says: 'expected number of assertions to be 2, but got 1' },
     { file: 'is-slow', says: 'timed out in 20ms' },
-    { file: 'of-this-name-there-is-none', says: 'No test has run' },
+    { file: 'of-this-name-there-is-none', says: 'no file of tests is called of-this-name-there-is-none' },
   ])('are not well where $file: it says $says', async ({ file, says }) => {
     const { code, output } = await run([file])
     expect(output).toContain(says)
@@ -107,9 +107,20 @@ describe('the tests in the virtual machine', () => {
   })
 
   it('can be left out by their file', async () => {
-    const { output } = await run(['passes', 'exits', '--exclude', 'exits'])
+    const { code, output } = await run(['passes', 'exits', '--exclude', 'exits'])
     expect(output).toMatch(/Test files {2}1 passed \(1\)/)
+    expect(code).toBe(0)
   })
+
+  it.each(['passes pases', 'passes --exclude pases'])(
+    'are not run where one of several names is misspelt: %s',
+    async (line) => {
+      const { code, output } = await run(line.split(' '))
+      expect(output).toContain('no file of tests is called pases')
+      expect(output).not.toContain('is even')
+      expect(code).not.toBe(0)
+    },
+  )
 
   it('refuse an option that they do not know', async () => {
     const { code, output } = await run(['passes', '--watch'])
@@ -129,7 +140,7 @@ describe('the tests in the virtual machine', () => {
     // epoll is what onoff needs; package-lock.json is what install.sh holds the packages against.
     const needed = ['dist', 'deploy', 'package-lock.json', 'node_modules/.package-lock.json', 'node_modules/epoll']
     expect(shared).toEqual(expect.arrayContaining(needed))
-    for (const spare of ['.git', 'node_modules', 'node_modules/typescript', 'node_modules/zod'])
+    for (const spare of ['.git', 'node_modules', 'node_modules/typescript', 'node_modules/vitest'])
       expect(shared).not.toContain(spare)
   })
 })

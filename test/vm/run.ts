@@ -40,6 +40,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { testNamePattern: { type: 'string', short: 't' }, exclude: { type: 'string', multiple: true } },
 })
+const inVain = misspelt()
+if (inVain.length > 0) throw new Error(`no file of tests is called ${inVain.join(', nor ')}`)
 const begun = performance.now()
 const stray: unknown[] = []
 process.on('uncaughtException', (error) => stray.push(error)) // an unhandled rejection is one, too
@@ -50,10 +52,23 @@ await new Promise((resolve) => setTimeout(resolve))
 process.off('exit', tellOfEnd)
 exit(total(outcome, performance.now() - begun) ? 0 : 1)
 
+/** Names that choose or leave out nothing: what somebody wanted to run would not, and all would look well. */
+function misspelt(): string[] {
+  const none = (fits: (file: string) => boolean): boolean => !testFiles().some(fits)
+  return [
+    ...positionals.filter((part) => none((file) => file.includes(part))),
+    ...(values.exclude ?? []).filter((name) => none((file) => file === `${name}.vm.js`)),
+  ]
+}
+
+function testFiles(): string[] {
+  return readdirSync(import.meta.dirname).filter((name) => name.endsWith('.vm.js'))
+}
+
 function chosen(): string[] {
   const excluded = values.exclude?.map((name) => `${name}.vm.js`) ?? []
-  return readdirSync(import.meta.dirname)
-    .filter((name) => name.endsWith('.vm.js') && !excluded.includes(name))
+  return testFiles()
+    .filter((name) => !excluded.includes(name))
     .filter((name) => (name === AFTER_REBOOT) === (process.env.VM_BOOT === '2'))
     .filter((name) => positionals.length === 0 || positionals.some((part) => name.includes(part)))
     .toSorted((a, b) => LAST.indexOf(a) - LAST.indexOf(b) || a.localeCompare(b))
