@@ -6,9 +6,10 @@ import { parseRotation, type Rotation } from '../logger/rotation.ts'
 const HELP = `
 Lines are timestamp,device_id,sensor,metric,value. A sensor that publishes records (…/data) is written by them, and each
 record once, known by node, sensor, run and seq; any other sensor by its topics of single metrics, with the time at which
-they came. Pins that count are sensors called gpio/<pin>. Beside FILE lies FILE.state, which belongs to it. The session at the broker keeps what is published while the
-logger is away. That an outage of the broker loses nothing is up to its configuration; Mosquitto's must have
-persistence true and max_queued_messages 0, and for a crash autosave_on_changes true with autosave_interval 1.
+they came. Pins that count are sensors called gpio/<pin>. Beside FILE lies FILE.state, which belongs to it. The session at
+the broker keeps what is published while the logger is away. That an outage of the broker loses nothing is up to its
+configuration; Mosquitto's must have persistence true and max_queued_messages 0, and for a crash autosave_on_changes true
+with autosave_interval 1.
 Loggers that share a group need MQTT 5, a --share of the same name, and each its own --id and FILE. What was given to one
 that is gone waits for it to come back, with most brokers: start it again, or another with its --id.
 With --json, standard output tells of {"time","event",…}: logging (topics, broker, file, id), connected (resumed), away
