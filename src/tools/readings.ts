@@ -156,11 +156,15 @@ export function createReadings(mostRows = MOST_ROWS) {
         const key = meaning.kind === 'status' ? node : keyOf(node, sensor, 'status')
         const status = wordOf(payload)
         const before = statuses.get(key)
+        const looked = statusOf(node, sensor)
         if (status === undefined) statuses.delete(key)
         else if (before !== undefined || statuses.size < MOST_STATUSES) statuses.set(key, status)
         else leftOut += 1
         if (status === before || !statuses.has(key)) return []
-        return [{ node, ...(sensor === undefined ? {} : { sensor }), status: statusOf(node, sensor), alerts: [] }]
+        const looks = statusOf(node, sensor)
+        // One row stands for a node and its own sensor: nobody is told twice that it is there.
+        if (sensor === undefined && looks === looked) return []
+        return [{ node, ...(sensor === undefined ? {} : { sensor }), status: looks, alerts: [] }]
       }
       if (meaning.kind === 'alert') {
         const told = alerts.hear(node, meaning.name, empty ? undefined : (jsonOf(payload) ?? {}))

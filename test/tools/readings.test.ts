@@ -199,6 +199,18 @@ describe('readings', () => {
     expect(readings.counts).toMatchObject({ values: 3, leftOut: 8 })
   })
 
+  it('a node and its own sensor are told of once where both say the same, and again when either changes that', () => {
+    const { hear } = open()
+    const told = (topic: string, payload: string) => hear(topic, payload).map(({ status }) => status)
+    expect(told('devices/n1/status', 'online')).toEqual(['online'])
+    expect(told('sensors/n1/status', 'online')).toEqual([])
+    expect(told('sensors/n1/attic/status', 'online')).toEqual(['online'])
+    expect(told('sensors/n1/status', 'offline')).toEqual(['sensor offline'])
+    expect(told('devices/n1/status', 'offline')).toEqual(['offline'])
+    expect(told('sensors/n1/status', 'online')).toEqual([])
+    expect(told('devices/n1/status', 'online')).toEqual(['online'])
+  })
+
   it('a node that has said nothing but its status has a row', () => {
     const { readings, hear } = open()
     hear('devices/n2/status', 'offline')
