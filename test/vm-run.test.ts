@@ -135,7 +135,7 @@ describe('the tests in the virtual machine', () => {
     expect(code).toBe(0)
   })
 
-  it('get of the working copy what the program loads, and neither its history nor tools', () => {
+  it('get of the working copy what an installation has, and neither its history nor tools', () => {
     const shared = execFileSync(process.execPath, ['test/vm/share.mjs'], { cwd: top, encoding: 'utf8' }).split('\n')
     // epoll is what onoff needs; package-lock.json is what install.sh holds the packages against.
     const needed = ['dist', 'deploy', 'package-lock.json', 'node_modules/.package-lock.json', 'node_modules/epoll']
