@@ -10,6 +10,9 @@ export type { Logger }
 /** Keys whose values are never written, at the top level and one below. */
 const SECRET_KEYS = ['password', 'passphrase', 'key', 'token', 'secret']
 
+/** Lines that could not be written and are tried again with the next, bytes; more are dropped. */
+const MOST_KEPT_BYTES = 64 * 1024
+
 /**
  * Makes the agent's logger.
  *
@@ -25,7 +28,12 @@ export async function createLog(level: LogLevel, terminal: boolean, output: 1 | 
     formatters: { level: (label) => ({ level: label }) },
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
   }
-  if (!terminal) return pino(options, pino.destination({ dest: output, sync: true }))
+  if (!terminal) {
+    const written = pino.destination({ dest: output, sync: true, maxLength: MOST_KEPT_BYTES })
+    // A disk that is full takes no line, and there is nobody to be told: the agent is not there for its log.
+    written.on('error', () => {})
+    return pino(options, written)
+  }
   const { default: pretty } = await import('pino-pretty')
   return pino(
     options,

@@ -52,6 +52,21 @@ describeWith(['mosquitto', 'mosquitto_pub', 'mosquitto_sub'], 'the built agent a
     await observer.until(on('gpio/17/state'), { past: true })
   }
 
+  it('goes on where its log can’t be written, and ends as ever', async () => {
+    const path = join(folder, 'config.yaml')
+    await writeFile(path, CONFIG(mosquitto.url))
+    const nowhere = ['sh', '-c', 'exec "$@" >/dev/full', 'sh']
+    const args = ['run', '--simulate', '--config', path, '--log-level', 'trace']
+    const agent = startAgent(args, { by: nowhere })
+    cleanups.push(() => agent.end('SIGKILL'))
+    await observer.until(on('devices/rpi001/status', 'online'))
+    const readings = (): number => observer.seen.filter(on('sensors/rpi001/trial/data')).length
+    const before = readings()
+    await observer.until(() => readings() > before + 5)
+    expect(await agent.end('SIGTERM')).toBe(0)
+    await observer.until(on('devices/rpi001/status', 'offline'), { past: true })
+  })
+
   it('publishes each read in both forms, which agree', async () => {
     await start()
     const record = JSON.parse((await observer.until(on('sensors/rpi001/data'), { past: true })).payload)

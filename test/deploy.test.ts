@@ -168,7 +168,8 @@ describe('installing', () => {
     const shipped = (await readFile(join(REPOSITORY, 'deploy/sensor-node.service'), 'utf8')).split('\n')
     const written = (await read(UNIT)).split('\n')
     const different = written.filter((line, index) => line !== shipped[index])
-    const rest = '--max-semi-space-size=1 --single-threaded-gc /opt/sensor-node/dist/main.js run --config /etc/sensor-node/config.yaml'
+    const rest =
+      '--max-semi-space-size=1 --single-threaded-gc /opt/sensor-node/dist/main.js run --config /etc/sensor-node/config.yaml'
     expect(different).toEqual([`ExecStart="${node}" ${rest}`])
     expect(shipped).toContain(`ExecStart=/usr/bin/node ${rest}`)
     expect(await read(COMMAND)).toBe(`#!/bin/sh\nexec "${node}" /opt/sensor-node/dist/main.js "$@"\n`)
