@@ -92,11 +92,12 @@ describeWith(['mosquitto'], 'SIGHUP', () => {
     expect(await moves(24)).not.toEqual([])
     for (const id of ['steady', 'other']) expect(numbers(id)).toEqual(numbers(id).map((_, index) => index))
     expect(observer.seen.filter(on('devices/rpi001/status')).map(({ payload }) => payload)).toEqual(['online'])
-    expect(await agent.end('SIGTERM')).toBe(0)
-    // Each is written by a process of its own, which may outlive the agent.
+    // Each is told by a process of its own, in turn; the end drops those that still wait.
     const reloading = async () => (await notes()).filter((line) => /RELOADING=1 MONOTONIC_USEC=\d+$/.test(line)).length
-    await expect.poll(reloading, { timeout: 5000 }).toBe(10)
-    expect((await notes()).filter((line) => line.startsWith('--ready')).length).toBeGreaterThanOrEqual(10)
+    const ready = async () => (await notes()).filter((line) => line.startsWith('--ready')).length
+    await expect.poll(reloading, { timeout: 10_000 }).toBe(10)
+    await expect.poll(ready, { timeout: 10_000 }).toBeGreaterThanOrEqual(10)
+    expect(await agent.end('SIGTERM')).toBe(0)
   })
 
   it('of a wrong file changes nothing; the log, the status line and health say why, until a good one comes', async () => {

@@ -1,4 +1,7 @@
-/** The command line: subcommands, options, help. Each subcommand is a file beside this one, loaded when it is called. */
+/**
+ * The command line: subcommands, options, help. Each subcommand is a file beside this one, loaded when it is called.
+ * Longer than most files here: it is one list, and help, manual page and completion are made from it.
+ */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../duration.ts'
 import { LOG_LEVELS, type LogLevel } from '../log-level.ts'
