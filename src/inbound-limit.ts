@@ -4,7 +4,8 @@
  * here first: of a long message only the beginning goes on, and is refused as a command of that length is; anything
  * else that is too long ends the connection. Used by `dial.ts`.
  */
-import { Duplex } from 'node:stream'
+import { Duplex, type DuplexOptions } from 'node:stream'
+import { GatheredWrites } from './gathered-writes.ts'
 import { ConnectionError } from './mqtt-errors.ts'
 
 /** Of a message's payload this much goes on, bytes. More than any command may have, so that each is still refused. */
@@ -129,39 +130,53 @@ function tooLong(length: number): ConnectionError {
 /** So much is handed on at a time, bytes: at most a hundred of the shortest commands, or 512 releases of QoS 2. */
 const SLICE = 2048
 
+type Written = (error: Error | null | undefined) => void
+
+/** Parts of packets, which nobody waits for, take the short way: a stream's own costs more than to gather them. */
+class Bounded extends Duplex {
+  readonly #writes: GatheredWrites
+
+  constructor(writes: GatheredWrites, options: DuplexOptions) {
+    super(options)
+    this.#writes = writes
+    // The client library would have each packet wait, corked, for a tick of its own.
+    Object.defineProperty(this, 'cork', { value: undefined })
+  }
+
+  override write(part: string | Uint8Array, encoding?: BufferEncoding | Written, written?: Written): boolean {
+    const utf8 = encoding === undefined || encoding === 'utf8'
+    if (utf8 && written === undefined && this.writable && this.writableLength === 0) return this.#writes.write(part)
+    return typeof encoding === 'function' ? super.write(part, encoding) : super.write(part, encoding ?? 'utf8', written)
+  }
+}
+
 /**
- * The same connection, with what comes in passing through `trim`; what that throws destroys it. What is written in one
- * turn of the event loop leaves as one piece: an answer with the acknowledgement of its command, readings that are due at
- * the same moment together. So a write counts as done when the socket has it, which is as much as the kernel would say.
+ * The same connection, with what comes in passing through `trim`; what that throws destroys it. What goes out is gathered
+ * (`gathered-writes.ts`), unless somebody waits for it: that counts as done when the socket has it.
  */
 export function bounded(socket: Duplex, trim: (chunk: Buffer) => Buffer[]): Duplex {
-  /** Waits for the end of this turn, corked. */
-  let gathering = false
-  const gather = (): void => {
-    if (gathering) return
-    gathering = true
-    socket.cork()
-    setImmediate(() => {
-      gathering = false
-      socket.uncork()
-    })
-  }
-  const outer = new Duplex({
+  const writes = new GatheredWrites(socket)
+  const outer = new Bounded(writes, {
     read() {
       if (!busy) socket.resume()
     },
     write(chunk: Buffer, _, done) {
-      gather()
+      writes.write(chunk)
+      writes.flush()
       // Whoever writes faster than the broker reads waits.
-      if (socket.write(chunk)) done()
-      else socket.once('drain', done)
+      if (socket.writableNeedDrain) socket.once('drain', done)
+      else done()
     },
-    final: (done) => void socket.end(done),
+    final(done) {
+      writes.flush()
+      socket.end(done)
+    },
     destroy(error, done) {
       socket.destroy()
       done(error)
     },
   })
+  socket.on('drain', () => outer.emit('drain'))
   /** What came last is being handed on in slices. */
   let busy = false
   const handOn = async (bytes: Buffer): Promise<void> => {

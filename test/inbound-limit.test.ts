@@ -94,35 +94,22 @@ describe('a connection that is bounded', () => {
 
   it('passes on what is written, in order, also what was written at once', async () => {
     const { outer, written } = pair()
-    outer.cork()
     for (const part of ['a', 'b', 'c']) outer.write(part)
-    outer.uncork()
     await new Promise<void>((resolve) => outer.write('d', () => resolve()))
+    outer.write('e')
     await settled()
-    expect(written).toEqual(['a', 'b', 'c', 'd'])
+    expect(written).toEqual(['abcd', 'e'])
   })
 
   it('lets what is written in one turn leave as one piece, however often it waits for a promise meanwhile', async () => {
-    const pieces: number[] = []
-    const socket = new Duplex({
-      read() {},
-      write(_chunk, _, done) {
-        pieces.push(1)
-        done()
-      },
-      writev(chunks, done) {
-        pieces.push(chunks.length)
-        done()
-      },
-    })
-    const outer = bounded(socket, (chunk) => [chunk])
-    outer.write('acknowledgement')
+    const { outer, written } = pair()
+    outer.write('acknowledgement, ')
     await Promise.resolve()
-    outer.write('state')
+    outer.write(Buffer.from('state'))
     await settled()
     outer.write('later')
     await settled()
-    expect(pieces).toEqual([2, 1])
+    expect(written).toEqual(['acknowledgement, state', 'later'])
   })
 
   it('has who writes faster than the socket takes it wait, and go on when it does', async () => {
@@ -144,6 +131,70 @@ describe('a connection that is bounded', () => {
     taken()
     await settled()
     expect(written).toBe(true)
+  })
+
+  it('tells who does not wait that the socket has too much, and when it goes on', async () => {
+    const taken: (() => void)[] = []
+    const socket = new Duplex({ read() {}, writableHighWaterMark: 10, write: (_chunk, _, done) => taken.push(done) })
+    const outer = bounded(socket, (chunk) => [chunk])
+    let drained = 0
+    outer.on('drain', () => {
+      drained += 1
+    })
+    expect(outer.write('more than ten bytes')).toBe(true)
+    await settled()
+    expect(outer.write('once more')).toBe(false)
+    expect(drained).toBe(0)
+    for (const done of taken) done()
+    await settled()
+    expect(drained).toBe(1)
+    expect(outer.write('again')).toBe(true)
+  })
+
+  it('keeps the bytes that the socket has not handed on yet, whatever is written meanwhile', async () => {
+    const chunks: Buffer[] = []
+    const slow: (() => void)[] = []
+    const socket = new Duplex({
+      read() {},
+      write(chunk: Buffer, _, done) {
+        chunks.push(chunk)
+        slow.push(done)
+      },
+    })
+    const outer = bounded(socket, (chunk) => [chunk])
+    for (const part of ['first', 'second', 'third']) {
+      outer.write(part)
+      await settled()
+    }
+    for (let at = 0; at < 3; at += 1) slow[at]?.()
+    expect(chunks.map(String)).toEqual(['first', 'second', 'third'])
+  })
+
+  it('keeps all of what is more than its buffer, in order, and of the largest message', async () => {
+    const { outer, written } = pair()
+    const parts = ['ä'.repeat(5000), 'b'.repeat(9000), Buffer.alloc(70_000, 'c'), '€'.repeat(30_000), 'end']
+    for (const part of parts) outer.write(part)
+    await settled()
+    expect(written.join('')).toBe(parts.map(String).join(''))
+  })
+
+  it('lets all that was written leave before its end', async () => {
+    const { outer, socket, written } = pair()
+    const ended = new Promise<void>((resolve) => socket.once('finish', () => resolve()))
+    outer.write('goodbye')
+    outer.end()
+    await ended
+    expect(written).toEqual(['goodbye'])
+  })
+
+  it('writes nothing any more, and throws nothing, where it was cut', async () => {
+    const { outer, written } = pair()
+    outer.on('error', () => {})
+    outer.write('lost')
+    outer.destroy()
+    outer.write('too late')
+    await settled()
+    expect(written).toEqual([])
   })
 
   it('hands on no more than a slice at a time, in order, and lets others have their turn in between', async () => {

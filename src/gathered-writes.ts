@@ -1,0 +1,54 @@
+/**
+ * What is written to the broker in one turn of the event loop leaves as one piece: an answer with the acknowledgement of
+ * its command, readings that are due at the same moment together. The client library writes a packet in six to ten parts of a
+ * few bytes; each would pass two streams, and the kernel would be handed a list of hundreds. Here they are put into one
+ * buffer. Used by `inbound-limit.ts`.
+ */
+import type { Duplex } from 'node:stream'
+
+/** What is more in one turn leaves in several pieces, bytes. Some hundred readings. */
+const CAPACITY = 16 * 1024
+/** A character of a string has at most so many bytes in UTF-8, as length counts characters (UTF-16). */
+const LONGEST_CHARACTER = 3
+
+export class GatheredWrites {
+  readonly #socket: Duplex
+  #buffer = Buffer.allocUnsafeSlow(CAPACITY)
+  #used = 0
+  /** Waits for the end of this turn. */
+  #gathering = false
+
+  constructor(socket: Duplex) {
+    this.#socket = socket
+  }
+
+  /** False: the socket has more than it can hand on now, and will tell with its `drain`. */
+  write(part: string | Uint8Array): boolean {
+    const most = typeof part === 'string' ? LONGEST_CHARACTER * part.length : part.length
+    if (most > CAPACITY - this.#used) this.flush()
+    if (most > CAPACITY) return this.#socket.write(part)
+    if (typeof part === 'string') this.#used += this.#buffer.write(part, this.#used)
+    else {
+      this.#buffer.set(part, this.#used)
+      this.#used += part.length
+    }
+    if (!this.#gathering) {
+      this.#gathering = true
+      setImmediate(() => {
+        this.#gathering = false
+        this.flush()
+      })
+    }
+    return !this.#socket.writableNeedDrain
+  }
+
+  /** What was written so far goes to the socket now. */
+  flush(): void {
+    const socket = this.#socket
+    if (this.#used === 0 || socket.destroyed) return
+    socket.write(this.#buffer.subarray(0, this.#used))
+    this.#used = 0
+    // Nearly always the kernel has all of it by now. Else the socket still reads from the buffer.
+    if (socket.writableLength > 0) this.#buffer = Buffer.allocUnsafeSlow(CAPACITY)
+  }
+}
