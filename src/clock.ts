@@ -38,17 +38,20 @@ export const systemClock: Clock = {
   },
   after(ms, work) {
     const end = monotonic() + ms
-    // Rounded up, as Node.js rounds down: what came too early would have to wait, and wake the process, once more.
-    const leftMs = (): number => Math.ceil(Math.max(0, end - monotonic()))
-    const wait = (): NodeJS.Timeout => setTimeout(step, Math.min(leftMs(), LONGEST_TIMEOUT_MS))
     // Node's timers may fire a fraction of a millisecond early; we never do.
     const step = (): void => {
-      if (monotonic() < end) timer = wait()
+      const leftMs = end - monotonic()
+      if (leftMs > 0) timer = setTimeout(step, timeoutOf(leftMs))
       else work()
     }
-    let timer = wait()
+    let timer = setTimeout(step, timeoutOf(ms))
     return () => clearTimeout(timer)
   },
+}
+
+/** Rounded up, as Node.js rounds down: what came too early would have to wait, and wake the process, once more. */
+function timeoutOf(ms: number): number {
+  return Math.min(Math.ceil(Math.max(0, ms)), LONGEST_TIMEOUT_MS)
 }
 
 /** Not `performance.now()`, which counts from the start of the process. */

@@ -17,58 +17,109 @@ export function withDeadline<T>(
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<T | typeof LATE> {
-  return new Deadlines(clock, signal).run(work, ms)
+  return new Deadlines(clock, signal, 'once').run(work, ms)
+}
+
+/** What is done under a deadline, for whoever waits for it. */
+interface Run {
+  readonly resolve: (late: typeof LATE) => void
+  readonly reject: (reason: unknown) => void
+  readonly ms: number
 }
 
 /**
- * The same for work that is done again and again, one after the other: all of it gets one signal for as long as nothing
- * was late, as a signal costs more than most reads do. So `work` must leave no listener on it when it is done.
+ * The same for work that is done again and again, one after the other, to be closed after the last: all of it gets one
+ * signal for as long as nothing was late, and shares a timer, as these cost more than most reads do. So `work` must leave no
+ * listener on its signal when it is done.
  */
 export class Deadlines {
   readonly #clock: Clock
   readonly #signal: AbortSignal | undefined
+  readonly #once: boolean
   #own = new AbortController()
+  /** Undefined: nothing is under way. */
+  #run: Run | undefined
+  /** Of the run under way, on the monotonic clock, ms. */
+  #end = 0
+  /** The timer, which outlives what was done in time: it will look at what is under way then. */
+  #timer: { readonly at: number; readonly callOff: () => void } | undefined
 
-  constructor(clock: Clock, signal?: AbortSignal) {
+  constructor(clock: Clock, signal?: AbortSignal, once?: 'once') {
     this.#clock = clock
     this.#signal = signal
+    this.#once = once !== undefined
+    signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
   /** As `withDeadline`; not while another `run` is under way. */
   run<T>(work: (signal: AbortSignal) => Promise<T>, ms: number): Promise<T | typeof LATE> {
-    const signal = this.#signal
-    if (this.#own.signal.aborted) this.#own = new AbortController()
-    const own = this.#own
     // By hand, where a race of promises would do: this is around every read of every sensor.
     return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) return reject(signal.reason)
-      const over = (): void => {
-        callOff()
-        signal?.removeEventListener('abort', abort)
+      if (this.#signal?.aborted === true) return reject(this.#signal.reason)
+      if (this.#own.signal.aborted) this.#own = new AbortController()
+      const run: Run = { resolve, reject, ms }
+      this.#begin(run)
+      const failed = (error: unknown): void => {
+        if (this.#over(run)) reject(error)
       }
-      const abort = (): void => {
-        over()
-        reject(signal?.reason)
-        own.abort(signal?.reason)
+      try {
+        // What comes too late changes nothing.
+        work(this.#own.signal).then((value) => {
+          if (this.#over(run)) resolve(value)
+        }, failed)
+      } catch (error) {
+        failed(error)
       }
-      const callOff = this.#clock.after(ms, () => {
-        over()
-        resolve(LATE)
-        own.abort(new Error(`no result within ${ms} ms`))
-      })
-      signal?.addEventListener('abort', abort, { once: true })
-      // Inside a promise: what `work` throws at once must not leave the timer behind. What comes too late changes nothing.
-      const working = (async () => work(own.signal))()
-      working.then(
-        (value) => {
-          over()
-          resolve(value)
-        },
-        (error: unknown) => {
-          over()
-          reject(error)
-        },
-      )
     })
+  }
+
+  /** Leaves neither timer nor listener behind. */
+  close(): void {
+    this.#timer?.callOff()
+    this.#timer = undefined
+    this.#signal?.removeEventListener('abort', this.#abort)
+  }
+
+  #begin(run: Run): void {
+    this.#run = run
+    this.#end = this.#clock.monotonic() + run.ms
+    if (this.#timer !== undefined && this.#timer.at <= this.#end) return
+    this.#timer?.callOff()
+    this.#wait(run.ms)
+  }
+
+  #wait(ms: number): void {
+    this.#timer = { at: this.#clock.monotonic() + ms, callOff: this.#clock.after(ms, this.#look) }
+  }
+
+  /** Whether this is what was under way; now nothing is. */
+  #over(run: Run): boolean {
+    if (this.#run !== run) return false
+    this.#run = undefined
+    if (this.#once) this.close()
+    return true
+  }
+
+  readonly #look = (): void => {
+    this.#timer = undefined
+    const run = this.#run
+    if (run === undefined) return
+    const leftMs = this.#end - this.#clock.monotonic()
+    if (leftMs > 0) {
+      this.#wait(leftMs)
+      return
+    }
+    this.#over(run)
+    run.resolve(LATE)
+    this.#own.abort(new Error(`no result within ${run.ms} ms`))
+  }
+
+  readonly #abort = (): void => {
+    const run = this.#run
+    this.close()
+    if (run === undefined) return
+    this.#over(run)
+    run.reject(this.#signal?.reason)
+    this.#own.abort(this.#signal?.reason)
   }
 }

@@ -67,8 +67,9 @@ export class Demand {
     this.#wake = wake
   }
 
-  /** For the loop: a read begins. What it gives is for all who wait now. */
-  begin(): { succeeded(taken: Taken): void; failed(error: SensorError): void } {
+  /** For the loop: a read begins. What it gives is for all who wait now. Undefined: nobody does. */
+  begin(): { succeeded(taken: Taken): void; failed(error: SensorError): void } | undefined {
+    if (this.#waiting.size === 0) return undefined
     const askers = [...this.#waiting]
     return {
       succeeded(taken) {

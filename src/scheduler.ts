@@ -3,7 +3,7 @@
  * a fault. Loops know nothing of each other, so one sensor's failure or hang never delays another.
  */
 import { backoff } from './backoff.ts'
-import { type Clock, calledOff, pause } from './clock.ts'
+import { type Clock, calledOff } from './clock.ts'
 import { Deadlines, LATE, withDeadline } from './deadline.ts'
 import { Demand, resting } from './demand.ts'
 import { messageOf, SensorError } from './errors.ts'
@@ -70,6 +70,7 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
   const faults = new FaultLog(log, 'sensor')
   const ticks = createTicks(clock, options.intervalMs)
   const reads = new Deadlines(clock, signal)
+  const rests = new Rests(clock, signal)
   let status: 'online' | 'offline' | undefined
   let failures = 0
 
@@ -83,30 +84,39 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
     options.onFailure(error)
   }
 
-  while (!signal.aborted) {
-    try {
-      demand.open()
-      beat(OPEN_DEADLINE_MS + BEAT_SLACK_MS)
-      const sensor = await open()
+  try {
+    await keepReading()
+  } finally {
+    reads.close()
+    rests.close()
+  }
+
+  async function keepReading(): Promise<void> {
+    while (!signal.aborted) {
       try {
-        await readOn(sensor)
-      } finally {
-        await close(sensor)
+        demand.open()
+        beat(OPEN_DEADLINE_MS + BEAT_SLACK_MS)
+        const sensor = await open()
+        try {
+          await readOn(sensor)
+        } finally {
+          await close(sensor)
+        }
+      } catch (error) {
+        if (calledOff(error, signal)) return
+        if (!(error instanceof SensorError)) throw error
+        failures += 1
+        failed(error)
+        setStatus('offline')
+        const ms = backoff(failures, REOPEN)
+        demand.close(resting(error, ms))
+        await rest(ms)
       }
-    } catch (error) {
-      if (calledOff(error, signal)) return
-      if (!(error instanceof SensorError)) throw error
-      failures += 1
-      failed(error)
-      setStatus('offline')
-      const ms = backoff(failures, REOPEN)
-      demand.close(resting(error, ms))
-      await rest(ms)
     }
   }
 
   async function open(): Promise<Sensor> {
-    const opening = asSensorError(options.open)
+    const opening = opened(options.open)
     const sensor = await withDeadline(() => opening, OPEN_DEADLINE_MS, clock, signal).catch((error: unknown) => {
       closeWhenThere(opening)
       throw error
@@ -145,12 +155,13 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
         ordinary = 0
         failures = 0
         faults.ended({ sensor: name })
-        const taken = { sample, at: clock.now(), monotonic: clock.monotonic() }
-        if (due) options.onSample(taken.sample, taken.at, taken.monotonic)
-        asked.succeeded(taken)
+        const at = clock.now()
+        const monotonic = clock.monotonic()
+        if (due) options.onSample(sample, at, monotonic)
+        asked?.succeeded({ sample, at, monotonic })
         setStatus('online')
       } catch (error) {
-        if (error instanceof SensorError) asked.failed(error)
+        if (error instanceof SensorError) asked?.failed(error)
         if (!(error instanceof SensorError && error.ordinary)) throw error
         ordinary += 1
         failed(error)
@@ -181,7 +192,7 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
       const earlyMs = Math.max(0, soonest - clock.monotonic())
       if (earlyMs + room > leftMs)
         await rest(leftMs) // whoever asks gets the read of the tick
-      else if (!demand.waiting) await restUntilAsked(leftMs)
+      else if (!demand.waiting) await rest(leftMs, 'or asked')
       else if (earlyMs > FLOAT_SLACK_MS) await rest(earlyMs)
       else return false
     }
@@ -190,30 +201,55 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
 
   async function read(sensor: Sensor): Promise<Sample> {
     beat(options.timeoutMs + BEAT_SLACK_MS)
-    const sample = await reads.run((own) => asSensorError(() => sensor.read(own)), options.timeoutMs)
+    let sample: Sample | typeof LATE
+    try {
+      sample = await reads.run((own) => sensor.read(own), options.timeoutMs)
+    } catch (error) {
+      throw calledOff(error, signal) ? error : sensorErrorOf(error)
+    }
     if (sample !== LATE) return sample
     throw new SensorError('timeout', `no answer within ${options.timeoutMs} ms`)
   }
 
-  async function rest(ms: number): Promise<void> {
+  /** `or asked`: until somebody asks for a read, if that is earlier. */
+  async function rest(ms: number, or?: 'or asked'): Promise<void> {
     beat(ms + BEAT_SLACK_MS)
-    await pause(clock, ms, signal)
+    if (or !== undefined) demand.onAsked(rests.wake)
+    await rests.for(ms)
+    demand.onAsked(undefined)
+  }
+}
+
+/** The waits of one loop, one after the other: sensors that are read often would pay for a listener at each. */
+class Rests {
+  readonly #clock: Clock
+  readonly #signal: AbortSignal
+  #callOff = (): void => {}
+  #over = (): void => {}
+
+  constructor(clock: Clock, signal: AbortSignal) {
+    this.#clock = clock
+    this.#signal = signal
+    signal.addEventListener('abort', this.wake, { once: true })
   }
 
-  function restUntilAsked(ms: number): Promise<void> {
-    beat(ms + BEAT_SLACK_MS)
+  /** Resolves after `ms`, with `wake`, or on abort. */
+  for(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      if (signal.aborted) return resolve()
-      const over = (): void => {
-        callOff()
-        demand.onAsked(undefined)
-        signal.removeEventListener('abort', over)
-        resolve()
-      }
-      const callOff = clock.after(ms, over)
-      demand.onAsked(over)
-      signal.addEventListener('abort', over, { once: true })
+      if (this.#signal.aborted) return resolve()
+      this.#over = resolve
+      this.#callOff = this.#clock.after(ms, resolve)
     })
+  }
+
+  readonly wake = (): void => {
+    this.#callOff()
+    this.#over()
+  }
+
+  close(): void {
+    this.#callOff()
+    this.#signal.removeEventListener('abort', this.wake)
   }
 }
 
@@ -235,12 +271,16 @@ function createTicks(clock: Clock, intervalMs: number): { untilNext(atLeastMs?: 
 }
 
 /** A driver's surprise (a TypeError in a vendor's callback) is its sensor's fault, not the agent's. */
-async function asSensorError<T>(work: () => Promise<T>): Promise<T> {
+function sensorErrorOf(error: unknown): SensorError {
+  if (error instanceof SensorError) return error
+  return new SensorError('bus', `the driver failed: ${messageOf(error)}`, { cause: error })
+}
+
+async function opened(open: () => Promise<Sensor>): Promise<Sensor> {
   try {
-    return await work()
+    return await open()
   } catch (error) {
-    if (error instanceof SensorError) throw error
-    throw new SensorError('bus', `the driver failed: ${messageOf(error)}`, { cause: error })
+    throw sensorErrorOf(error)
   }
 }
 

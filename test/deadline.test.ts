@@ -129,7 +129,47 @@ describe('Deadlines', () => {
     }
     expect(new Set(seen).size).toBe(1)
     expect(seen[0]?.aborted).toBe(false)
+    deadlines.close()
     expect(clock.sleeping).toBe(0)
+  })
+
+  it('share a timer: each is late at its own time, be it sooner or later than that of the one before', async () => {
+    const clock = new FakeClock()
+    const deadlines = new Deadlines(clock)
+    const lateAfter = async (ms: number): Promise<number> => {
+      const begun = clock.monotonic()
+      const working = deadlines.run(never, ms)
+      while ((await Promise.race([working, settled()])) !== LATE) await clock.advance(50)
+      return clock.monotonic() - begun
+    }
+    for (const ms of [1000, 200, 3000]) {
+      await deadlines.run(async () => {}, 2000)
+      expect(clock.sleeping).toBe(1)
+      expect(await lateAfter(ms)).toBe(ms)
+    }
+  })
+
+  it('hear nothing of what comes after its deadline, though the next work is under way', async () => {
+    const clock = new FakeClock()
+    const deadlines = new Deadlines(clock)
+    let answer = (_: string): void => {}
+    const late = deadlines.run(() => new Promise((resolve) => (answer = resolve)), 1000)
+    await clock.advance(1000)
+    expect(await late).toBe(LATE)
+    const next = deadlines.run(never, 1000)
+    answer('at last')
+    await clock.advance(1000)
+    expect(await next).toBe(LATE)
+  })
+
+  it('that are closed leave neither timer nor listener, also where nothing was late', async () => {
+    const clock = new FakeClock()
+    const { signal } = new AbortController()
+    const deadlines = new Deadlines(clock, signal)
+    await deadlines.run(async () => {}, 1000)
+    deadlines.close()
+    expect(clock.sleeping).toBe(0)
+    expect(getEventListeners(signal, 'abort').length).toBe(0)
   })
 
   it('after work that was late or failed, the next one begins with a signal that is not aborted', async () => {
@@ -148,14 +188,16 @@ describe('Deadlines', () => {
     expect(await deadlines.run(async (signal) => signal.aborted, 1000)).toBe(false)
   })
 
-  it('leave no listener on the signal above, however much was done', async () => {
+  it('have one listener on the signal above, however much is done, and none after it aborts', async () => {
     const clock = new FakeClock()
     const controller = new AbortController()
     const deadlines = new Deadlines(clock, controller.signal)
     for (let turn = 0; turn < 5; turn += 1) await deadlines.run(async () => turn, 1000)
-    expect(getEventListeners(controller.signal, 'abort').length).toBe(0)
+    expect(getEventListeners(controller.signal, 'abort').length).toBe(1)
     const reason = new Error('stop')
     controller.abort(reason)
+    expect(getEventListeners(controller.signal, 'abort').length).toBe(0)
+    expect(clock.sleeping).toBe(0)
     await expect(deadlines.run(async () => 1, 1000)).rejects.toBe(reason)
   })
 })

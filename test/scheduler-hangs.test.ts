@@ -154,10 +154,11 @@ describe('stop', () => {
       read: (turn) => (turn % 7 === 0 ? { throws: bus } : turn % 5 === 0 ? { throws: silent } : {}),
     })
     await clock.advance(6 * HOUR)
-    expect(loop.listeners()).toBeLessThanOrEqual(1)
-    expect(clock.sleeping).toBe(1)
+    expect(loop.listeners()).toBe(2) // of its reads, and of its rests
+    expect(clock.sleeping).toBeLessThanOrEqual(2)
     await loop.stop()
     expect(loop.listeners()).toBe(0)
+    expect(clock.sleeping).toBe(0)
   })
 })
 
