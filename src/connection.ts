@@ -45,6 +45,8 @@ export interface Connection {
   readonly resumed: boolean
   /** Resolves when the broker has acknowledged it (QoS 0: when it is written). @throws ConnectionError, `refused` where it is the message's fault */
   publish(message: Message): Promise<void>
+  /** The same for many messages: `over` is called when `publish` would resolve, or with why it would reject; maybe at once. */
+  send(message: Message, over: (error?: ConnectionError) => void): void
   /**
    * Subscribes at QoS 2, or the one given; gives the QoS that was granted. `published` (the default): whatever is or was
    * to be kept shows its flag (Retain As Published). `kept`: only what the broker had kept does, as by MQTT 3.1.1 always.
@@ -109,8 +111,8 @@ async function open(
     clientOptions({ ...options, password }, 2 * CONNECT_TIMEOUT_MS),
   )
 
-  const over = new AbortController()
-  /** Each waits for an answer of the broker. */
+  const ended = new AbortController()
+  /** Each waits for an answer of the broker, and is told of the end. */
   const pending = new Set<(error: ConnectionError) => void>()
   let resolveClosed = (_: ConnectionError): void => {}
   const closed = new Promise<ConnectionError>((resolve) => {
@@ -118,13 +120,14 @@ async function open(
   })
   /** The end, for the first reason that is given. Waits for nothing that the library would have to say. */
   const finish = (reason: ConnectionError): void => {
-    if (over.signal.aborted) return
-    over.abort()
+    if (ended.signal.aborted) return
+    ended.abort()
     socket?.destroy()
     client.end(true)
     resolveClosed(reason)
-    for (const reject of pending) reject(reason)
+    const waiting = [...pending]
     pending.clear()
+    for (const over of waiting) over(reason)
   }
 
   let resumed = false
@@ -149,7 +152,7 @@ async function open(
     finish(refusal(reasonCode ?? 0, properties?.reasonString))
   })
   client.on('message', (topic, payload, packet) => {
-    if (!over.signal.aborted) handled = onMessage(incoming(topic, payload, packet))
+    if (!ended.signal.aborted) handled = onMessage(incoming(topic, payload, packet))
   })
   // The library calls this after its event, acknowledges when it is called back, and goes on to the next message. Called
   // back with an error it goes on, too, and acknowledges nothing: so many messages can wait for their handlers at once.
@@ -160,7 +163,7 @@ async function open(
     done(new Error('acknowledged later'))
     working.then(
       () => {
-        if (!over.signal.aborted) done()
+        if (!ended.signal.aborted) done()
       },
       (error: unknown) => finish(new ConnectionError('unhandled', `a message was not taken: ${messageOf(error)}`)),
     )
@@ -183,59 +186,73 @@ async function open(
     watched = true
     while (pending.size > 0) {
       const leftMs = progressed + ACK_TIMEOUT_MS - clock.monotonic()
-      if (leftMs > 0) await pause(clock, leftMs, over.signal)
+      if (leftMs > 0) await pause(clock, leftMs, ended.signal)
       else finish(new ConnectionError('stuck', STUCK))
     }
     watched = false
   }
 
-  /** A callback of the client library as a promise that the end of the connection rejects, too. */
+  /**
+   * Has the client library do something, and calls `over` with its answer, or with why there is none: the broker's refusal
+   * or the end of the connection.
+   */
   const request = <T>(
     start: (done: (error: unknown, answer?: T, packet?: unknown) => void) => void,
-  ): Promise<T | undefined> =>
-    new Promise((resolve, reject) => {
-      if (over.signal.aborted) {
-        void closed.then(reject)
+    over: (error: ConnectionError | undefined, answer?: T) => void,
+  ): void => {
+    if (ended.signal.aborted) {
+      void closed.then(over)
+      return
+    }
+    if (pending.size === 0) progressed = clock.monotonic()
+    pending.add(over)
+    start((error, answer, packet) => {
+      const refused = refusalOf(error, packet ?? answer)
+      if (isError(error) && refused === undefined) {
+        // The library gives up on what is under way before it tells why: its next event has the reason.
+        setImmediate(() => finish(failure(error)))
         return
       }
-      if (pending.size === 0) progressed = clock.monotonic()
-      pending.add(reject)
-      start((error, answer, packet) => {
-        const refused = refusalOf(error, packet ?? answer)
-        if (isError(error) && refused === undefined) {
-          // The library gives up on what is under way before it tells why: its next event has the reason.
-          setImmediate(() => finish(failure(error)))
-          return
-        }
-        pending.delete(reject)
-        progressed = clock.monotonic()
-        if (refused === undefined) resolve(answer)
-        else reject(refused)
-      })
-      if (pending.has(reject) && !watched) void watch()
+      progressed = clock.monotonic()
+      if (pending.delete(over)) over(refused, answer)
     })
+    if (!watched && pending.has(over)) void watch()
+  }
+
+  const send = (message: Message, over: (error?: ConnectionError) => void): void => {
+    const fitting = lowered(message, limits)
+    const size = packetSize(fitting, protocol)
+    if (size > limits.maximumPacketSize) {
+      over(tooLarge(size, limits.maximumPacketSize))
+      return
+    }
+    const { topic, payload, qos, retain } = fitting
+    const properties = protocol === 5 ? propertiesOf(fitting) : undefined
+    const options = properties === undefined ? { qos, retain } : { qos, retain, properties }
+    request((done) => client.publish(topic, payload, options, done), over)
+  }
+
+  /** The same as a promise. */
+  const asked = <T>(start: (over: (error: ConnectionError | undefined, answer?: T) => void) => void) =>
+    new Promise<T | undefined>((resolve, reject) =>
+      start((error, answer) => (error === undefined ? resolve(answer) : reject(error))),
+    )
 
   return {
     limits,
     resumed,
     closed,
-    publish(message) {
-      const fitting = lowered(message, limits)
-      const size = packetSize(fitting, protocol)
-      if (size > limits.maximumPacketSize) return Promise.reject(tooLarge(size, limits.maximumPacketSize))
-      const { topic, payload, qos, retain } = fitting
-      const options = protocol === 5 ? { qos, retain, properties: propertiesOf(fitting) } : { qos, retain }
-      return request<unknown>((done) => client.publish(topic, payload, options, done)).then(() => {})
-    },
+    send,
+    publish: (message) => asked<void>((over) => send(message, over)),
     async subscribe(filter, qos = 2, want = 'published') {
-      const granted = await request<{ readonly qos: number }[]>((done) =>
-        client.subscribe(filter, { qos, rap: want === 'published', rh: want === 'news' ? 2 : 0 }, done),
+      const options = { qos, rap: want === 'published', rh: want === 'news' ? 2 : 0 }
+      const granted = await asked<{ readonly qos: number }[]>((over) =>
+        request((done) => client.subscribe(filter, options, done), over),
       )
       return granted?.[0]?.qos ?? qos
     },
-    async unsubscribe(filter) {
-      await request((done) => client.unsubscribe(filter, done))
-    },
+    unsubscribe: (filter) =>
+      asked<void>((over) => request((done) => client.unsubscribe(filter, (error) => done(error)), over)),
     end: () =>
       new Promise((resolve) => {
         client.end(false, () => resolve())

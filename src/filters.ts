@@ -51,8 +51,9 @@ export function createFilters(
       const values: Partial<Record<Quantity, number>> = {}
       const due: Quantity[] = []
       const rejected: Rejection[] = []
-      for (const [name, raw] of Object.entries(sample)) {
+      for (const name in sample) {
         const quantity = name as Quantity // a Sample has no other keys
+        const raw = sample[quantity]
         if (raw === undefined) continue
         const filter = options[quantity] ?? { digits: QUANTITIES[quantity].digits }
         const reason = reject(raw, filter)

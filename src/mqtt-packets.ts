@@ -43,7 +43,9 @@ export function tooLarge(size: number, most: number): ConnectionError {
   return new ConnectionError('too-large', reason, { refused: true })
 }
 
-export function propertiesOf({ expiresMs, correlation, replyTo }: Message): NonNullable<IPublishPacket['properties']> {
+/** Undefined: there are none, as of most messages. */
+export function propertiesOf({ expiresMs, correlation, replyTo }: Message): IPublishPacket['properties'] {
+  if (expiresMs === undefined && correlation === undefined && replyTo === undefined) return undefined
   return {
     ...(expiresMs === undefined ? {} : { messageExpiryInterval: Math.max(1, Math.ceil(expiresMs / 1000)) }),
     ...(correlation === undefined ? {} : { correlationData: Buffer.from(correlation) }),

@@ -6,7 +6,7 @@
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import { EVENTS, type LiveView } from './live.ts'
-import { ConnectionError, failure } from './mqtt-errors.ts'
+import { ConnectionError } from './mqtt-errors.ts'
 import type { Entry, Outbox } from './outbox.ts'
 import type { Suspect, Suspicion } from './suspicion.ts'
 import type { Message } from './telemetry.ts'
@@ -26,6 +26,8 @@ export interface SenderOptions {
 interface Flight {
   readonly message: Message
   readonly entry: Entry | undefined
+  /** What it is to a broker that hangs up. */
+  readonly suspect: Suspect
 }
 
 export class Sender {
@@ -37,6 +39,8 @@ export class Sender {
   /** Topics that have had their turn, `EVENTS` for all that are not retained; until as many records have had theirs. */
   readonly #round = new Set<string>()
   #recordsOfRound = 0
+  /** `send` is at work: what is over at once need not begin another one in it. */
+  #sending = false
   #idle: (() => void)[] = []
 
   constructor(options: SenderOptions) {
@@ -55,7 +59,7 @@ export class Sender {
   /** The connection is gone. Gives back what was under way. */
   detach(): Suspect[] {
     this.#connection = undefined
-    const left = [...this.#flights].map(({ message }) => suspect(message))
+    const left = [...this.#flights].map(({ suspect }) => suspect)
     this.#flights.clear()
     this.#wake()
     return left
@@ -64,13 +68,18 @@ export class Sender {
   /** Sends as much as may be under way. */
   send(): void {
     const connection = this.#connection
-    if (connection === undefined) return
+    if (connection === undefined || this.#sending) return
     const window = this.#window(connection)
-    while (this.#flights.size < window) {
-      const flight = this.#next()
-      if (flight === undefined) break
-      if (this.#options.suspicion.guilty(suspect(flight.message))) this.#refused(flight, hangsUp())
-      else this.#hand(connection, flight)
+    this.#sending = true
+    try {
+      while (this.#flights.size < window) {
+        const flight = this.#next()
+        if (flight === undefined) break
+        if (this.#options.suspicion.guilty(flight.suspect)) this.#refused(flight, hangsUp())
+        else this.#hand(connection, flight)
+      }
+    } finally {
+      this.#sending = false
     }
     if (this.#flights.size === 0) this.#wake()
   }
@@ -88,13 +97,13 @@ export class Sender {
     const message = live.next(this.#round)
     if (message !== undefined) {
       this.#round.add(message.retain ? message.topic : EVENTS)
-      return { message, entry: undefined }
+      return flightOf(message)
     }
     const entry = outbox.next()
     const again = this.#round.size > 0
     if (entry !== undefined) this.#recordsOfRound += 1
     if (entry === undefined || this.#recordsOfRound >= this.#round.size) this.#nextRound()
-    if (entry !== undefined) return { message: entry.message, entry }
+    if (entry !== undefined) return flightOf(entry.message, entry)
     return again ? this.#next() : undefined
   }
 
@@ -109,30 +118,25 @@ export class Sender {
   }
 
   #hand(connection: Connection, flight: Flight): void {
-    const { live, outbox, suspicion, onTaken } = this.#options
-    const { message, entry } = flight
     this.#flights.add(flight)
-    const over = (): void => {
+    connection.send(flight.message, (error) => {
+      if (error === undefined) this.#taken(flight)
       if (this.#connection !== connection) return
+      // Anything else is the connection's end: it will be sent again on the next one.
+      if (error !== undefined && !error.refused) return
       this.#flights.delete(flight)
+      if (error !== undefined) this.#refused(flight, error)
       // Not one message for each acknowledgement: what waits shares a write, which costs more than all in it.
       if (this.#flights.size <= this.#window(connection) / 2) this.send()
-    }
-    connection.publish(message).then(
-      () => {
-        if (entry !== undefined) outbox.acknowledged(entry)
-        else live.taken(message)
-        if (entry !== undefined || message.retain) suspicion.cleared(suspect(message))
-        onTaken(message)
-        over()
-      },
-      (thrown: unknown) => {
-        const error = thrown instanceof ConnectionError ? thrown : failure(thrown)
-        // Anything else is the connection's end: it will be sent again on the next one.
-        if (this.#connection === connection && error.refused) this.#refused(flight, error)
-        over()
-      },
-    )
+    })
+  }
+
+  #taken({ message, entry, suspect }: Flight): void {
+    const { live, outbox, suspicion, onTaken } = this.#options
+    if (entry !== undefined) outbox.acknowledged(entry)
+    else live.taken(message)
+    if (entry !== undefined || message.retain) suspicion.cleared(suspect)
+    onTaken(message)
   }
 
   #refused({ message, entry }: Flight, error: ConnectionError): void {
@@ -146,8 +150,9 @@ export class Sender {
   }
 }
 
-function suspect({ topic, payload, qos }: Message): Suspect {
-  return { topic, bytes: Buffer.byteLength(payload), qos }
+function flightOf(message: Message, entry?: Entry): Flight {
+  const { topic, payload, qos } = message
+  return { message, entry, suspect: { topic, bytes: Buffer.byteLength(payload), qos } }
 }
 
 function hangsUp(): ConnectionError {

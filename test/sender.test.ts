@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Connection } from '../src/connection.ts'
 import { LiveView } from '../src/live.ts'
+import { ConnectionError } from '../src/mqtt-errors.ts'
 import { Outbox } from '../src/outbox.ts'
 import { Sender } from '../src/sender.ts'
 import { Suspicion } from '../src/suspicion.ts'
@@ -18,12 +19,12 @@ function bench(receiveMaximum: number) {
   const live = new LiveView(clock)
   const outbox = new Outbox({ maxRecords: 10_000, onOverflow: () => {} })
   const sent: Message[] = []
-  const underWay: (() => void)[] = []
-  const connection: Pick<Connection, 'limits' | 'publish'> = {
+  const underWay: ((error?: ConnectionError) => void)[] = []
+  const connection: Pick<Connection, 'limits' | 'send'> = {
     limits: { receiveMaximum, maximumPacketSize: 1e9, maximumQos: 2, retainAvailable: true },
-    publish(message) {
+    send(message, over) {
       sent.push(message)
-      return new Promise((resolve) => underWay.push(resolve))
+      underWay.push(over)
     },
   }
   const suspicion = new Suspicion(clock)
@@ -32,8 +33,11 @@ function bench(receiveMaximum: number) {
     ...{ live, outbox, sender, sent },
     attach: () => sender.attach(connection as Connection), // it asks for nothing else
     async acknowledge(count: number) {
-      for (const resolve of underWay.splice(0, count)) resolve()
+      for (const over of underWay.splice(0, count)) over()
       await settled()
+    },
+    end(reason: ConnectionError) {
+      for (const over of underWay.splice(0)) over(reason)
     },
   }
 }
@@ -117,6 +121,33 @@ describe('the sender', () => {
     for (let turn = 0; turn < 30; turn += 1) await acknowledge(1)
     expect(records(sent)).toHaveLength(30)
     await sender.idle()
+    expect(outbox.depth).toBe(0)
+  })
+
+  it('sends nothing on a connection that has ended, and gives back what was under way on it', () => {
+    const { outbox, live, sender, sent, attach, end } = bench(2)
+    for (let seq = 0; seq < 5; seq += 1) outbox.put(record(seq))
+    live.put(state('pin', 1))
+    attach()
+    end(new ConnectionError('closed', 'the broker ended the connection'))
+    expect(sent.map(({ payload }) => payload)).toEqual(['1', '0'])
+    expect(sender.detach()).toEqual([
+      { topic: 'pin', bytes: 1, qos: 1 },
+      { topic: 'data', bytes: 1, qos: 1 },
+    ])
+    expect(outbox.depth).toBe(5)
+  })
+
+  it('goes on after a message that the broker refused, or that is over at once', async () => {
+    const { outbox, sent, attach, end, acknowledge } = bench(1)
+    for (let seq = 0; seq < 3; seq += 1) outbox.put(record(seq))
+    attach()
+    end(new ConnectionError('refused-135', 'not allowed', { refused: true }))
+    expect(records(sent)).toEqual(['0', '1'])
+    expect(outbox.depth).toBe(2)
+    await acknowledge(1)
+    await acknowledge(1)
+    expect(records(sent)).toEqual(['0', '1', '2'])
     expect(outbox.depth).toBe(0)
   })
 })

@@ -85,13 +85,14 @@ export const simulated = sensorType({
           throw new SensorError('simulated', `read ${memory.reads} failed on demand, because of ${demand}`)
         }
         if (isDue(options.hang_every, memory.reads)) await aborted(signal)
-        const moment = { elapsedMs: clock.monotonic() - memory.startedAt, answered: memory.answered }
+        const elapsedMs = clock.monotonic() - memory.startedAt
+        const { answered } = memory
         const spikes = isDue(options.spike_every, memory.reads)
         memory.answered += 1
         return sampleOf(signals, (quantity, shape) =>
           spikes && shape.shape !== 'counter'
             ? spike(quantity)
-            : valueAt(shape, { ...moment, seed: `${name}/${quantity}` }),
+            : valueAt(shape, { elapsedMs, answered, seed: `${name}/${quantity}` }),
         )
       },
       async close() {},
@@ -180,7 +181,9 @@ function sampleOf(
   signals: readonly [Quantity, Signal][],
   value: (quantity: Quantity, signal: Signal) => number,
 ): Sample {
-  return Object.fromEntries(signals.map(([quantity, signal]) => [quantity, value(quantity, signal)]))
+  const sample: Partial<Record<Quantity, number>> = {}
+  for (const [quantity, signal] of signals) sample[quantity] = value(quantity, signal)
+  return sample
 }
 
 /** Beyond the top of the quantity's range by the width of that range: outside even for the largest doubles in it. */
