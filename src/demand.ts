@@ -27,7 +27,7 @@ export class Demand {
   readonly #waiting = new Set<Asker>()
   /** Why there will be no read for now. */
   #closed: SensorError | undefined
-  #wake: (() => void) | undefined
+  #tell = (): void => {}
 
   /**
    * The next read that begins.
@@ -50,7 +50,7 @@ export class Demand {
           }
         asker = { resolve: settle(resolve), reject: settle(reject), failures: 0 }
         this.#waiting.add(asker)
-        this.#wake?.()
+        this.#tell()
       })
     } finally {
       signal.removeEventListener('abort', abort)
@@ -62,9 +62,9 @@ export class Demand {
     return this.#waiting.size > 0
   }
 
-  /** For the loop: called once, when somebody asks. Undefined: it does not rest. */
-  onAsked(wake: (() => void) | undefined): void {
-    this.#wake = wake
+  /** For the loop: called whenever somebody asks. */
+  onAsked(tell: () => void): void {
+    this.#tell = tell
   }
 
   /** For the loop: a read begins. What it gives is for all who wait now. Undefined: nobody does. */

@@ -232,12 +232,7 @@ export class Outbox {
     if (this.#unstored === 0) return undefined
     // Asked at every change: looked for only when the last answer is out of date.
     if (this.#oldestUnstored?.gone !== false || this.#oldestUnstored.disk !== 'no') {
-      this.#oldestUnstored = undefined
-      for (const slot of this.#notStored()) {
-        if (slot.disk !== 'no') continue
-        this.#oldestUnstored = slot
-        break
-      }
+      this.#oldestUnstored = this.#firstNotStored(({ disk }) => disk === 'no')
     }
     return this.#oldestUnstored?.record.monotonic
   }
@@ -311,13 +306,12 @@ export class Outbox {
     for (const slot of this.#later) if (!slot.gone) yield slot
   }
 
-  /** Those of memory that the disk does not have, in order. */
-  *#notStored(): Generator<Slot> {
+  /** The first of those that the disk does not have, and that fits. */
+  #firstNotStored(fits: (slot: Slot) => boolean): Slot | undefined {
+    const wanted = (slot: Slot): boolean => !slot.gone && slot.disk !== 'yes' && fits(slot)
     // What is newer than a record on disk is on disk later: where the last of the window is, all of it is.
-    if (this.#window.newest?.disk !== 'yes') {
-      for (const slot of this.#window.live()) if (slot.disk !== 'yes') yield slot
-    }
-    for (const slot of this.#later) if (!slot.gone && slot.disk !== 'yes') yield slot
+    const inWindow = this.#window.newest?.disk === 'yes' ? undefined : this.#window.find(wanted)
+    return inWindow ?? this.#later.find(wanted)
   }
 
   /** The disk holds nothing more that memory does not: what it should have held is lost, and the rest follows. */
@@ -377,12 +371,7 @@ export class Outbox {
   }
 
   #unstoredDroppable(): Slot | undefined {
-    let underWay: Slot | undefined
-    for (const slot of this.#notStored()) {
-      if (!slot.sent) return slot
-      underWay ??= slot
-    }
-    return underWay
+    return this.#firstNotStored(({ sent }) => !sent) ?? this.#firstNotStored(() => true)
   }
 
   #drop(slot: Slot | undefined): boolean {

@@ -71,6 +71,7 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
   const ticks = createTicks(clock, options.intervalMs)
   const reads = new Deadlines(clock, signal)
   const rests = new Rests(clock, signal)
+  demand.onAsked(rests.asked)
   let status: 'online' | 'offline' | undefined
   let failures = 0
 
@@ -212,11 +213,9 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
   }
 
   /** `or asked`: until somebody asks for a read, if that is earlier. */
-  async function rest(ms: number, or?: 'or asked'): Promise<void> {
+  function rest(ms: number, or?: 'or asked'): Promise<void> {
     beat(ms + BEAT_SLACK_MS)
-    if (or !== undefined) demand.onAsked(rests.wake)
-    await rests.for(ms)
-    demand.onAsked(undefined)
+    return rests.for(ms, or)
   }
 }
 
@@ -226,15 +225,17 @@ class Rests {
   readonly #signal: AbortSignal
   #callOff = (): void => {}
   #over = (): void => {}
+  #untilAsked = false
 
   constructor(clock: Clock, signal: AbortSignal) {
     this.#clock = clock
     this.#signal = signal
-    signal.addEventListener('abort', this.wake, { once: true })
+    signal.addEventListener('abort', this.#wake, { once: true })
   }
 
-  /** Resolves after `ms`, with `wake`, or on abort. */
-  for(ms: number): Promise<void> {
+  /** Resolves after `ms`, on abort, or at the next `asked` where that is to end it. */
+  for(ms: number, or?: 'or asked'): Promise<void> {
+    this.#untilAsked = or !== undefined
     return new Promise((resolve) => {
       if (this.#signal.aborted) return resolve()
       this.#over = resolve
@@ -242,14 +243,19 @@ class Rests {
     })
   }
 
-  readonly wake = (): void => {
+  /** Somebody asks for a read. */
+  readonly asked = (): void => {
+    if (this.#untilAsked) this.#wake()
+  }
+
+  readonly #wake = (): void => {
     this.#callOff()
     this.#over()
   }
 
   close(): void {
     this.#callOff()
-    this.#signal.removeEventListener('abort', this.wake)
+    this.#signal.removeEventListener('abort', this.#wake)
   }
 }
 

@@ -156,22 +156,30 @@ export class OutboxKeeper {
 
   /** The next thing to do. */
   #work(): Work {
+    const at = this.#due()
+    if (this.#mustRead()) return { at, run: (store) => this.#read(store) }
+    if (this.#failure !== undefined) return { at, run: () => this.#retry() }
+    return { at, run: (store) => this.#write(store) }
+  }
+
+  /** When there is something to do, on the monotonic clock, ms. Asked at every change of the outbox. */
+  #due(): number {
     const { outbox, clock, syncMs } = this.#options
     const now = clock.monotonic()
-    if (outbox.wanted !== undefined && !this.#closing && (this.#badReads === 0 || this.#retryAt <= now)) {
-      return { at: now, run: (store) => this.#read(store) }
-    }
-    if (this.#failure !== undefined) {
-      return { at: this.#closing ? Number.POSITIVE_INFINITY : this.#retryAt, run: () => this.#retry() }
-    }
     const never = Number.POSITIVE_INFINITY
+    if (this.#mustRead()) return now
+    if (this.#failure !== undefined) return this.#closing ? never : this.#retryAt
     const oldest = outbox.oldestUnstoredAt
-    const at = Math.min(
+    return Math.min(
       oldest === undefined ? never : this.#urgent ? now : oldest + PATIENCE_MS,
       outbox.removals === 0 ? never : this.#closing ? now : this.#wroteAt + REMOVE_EVERY_MS,
       this.#unsyncedAt === never ? never : this.#closing ? now : this.#unsyncedAt + syncMs,
     )
-    return { at, run: (store) => this.#write(store) }
+  }
+
+  #mustRead(): boolean {
+    if (this.#options.outbox.wanted === undefined || this.#closing) return false
+    return this.#badReads === 0 || this.#retryAt <= this.#options.clock.monotonic()
   }
 
   /** Nothing stays in memory only. */
@@ -307,7 +315,7 @@ export class OutboxKeeper {
 
   /** Something has changed: is there anything to do earlier than thought? */
   #look(): void {
-    if (this.#store !== undefined && this.#work().at < this.#sleep.until) this.#sleep.over.abort(CALLED_OFF)
+    if (this.#store !== undefined && this.#due() < this.#sleep.until) this.#sleep.over.abort(CALLED_OFF)
   }
 
   async #pause(until: number): Promise<void> {

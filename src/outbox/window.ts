@@ -84,6 +84,15 @@ export class Window {
     }
   }
 
+  /** The first that fits, of all that may not be gone. */
+  find(fits: (slot: Slot) => boolean): Slot | undefined {
+    for (let index = this.#head; index < this.#slots.length; index += 1) {
+      const slot = this.#slots[index]
+      if (slot !== undefined && fits(slot)) return slot
+    }
+    return undefined
+  }
+
   /** Keeps the first `size`, and whatever was handed out; takes the others out. */
   cut(size: number): Slot[] {
     this.#compact()
