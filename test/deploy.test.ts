@@ -169,7 +169,7 @@ describe('installing', () => {
     const written = (await read(UNIT)).split('\n')
     const different = written.filter((line, index) => line !== shipped[index])
     const rest =
-      '--max-semi-space-size=1 --single-threaded-gc /opt/sensor-node/dist/main.js run --config /etc/sensor-node/config.yaml'
+      '--max-semi-space-size=1 --max-old-space-size=256 --single-threaded-gc /opt/sensor-node/dist/main.js run --config /etc/sensor-node/config.yaml'
     expect(different).toEqual([`ExecStart="${node}" ${rest}`])
     expect(shipped).toContain(`ExecStart=/usr/bin/node ${rest}`)
     expect(await read(COMMAND)).toBe(`#!/bin/sh\nexec "${node}" /opt/sensor-node/dist/main.js "$@"\n`)
