@@ -32,30 +32,41 @@ export function createTrimmer(version: 4 | 5, longest = LONGEST_PAYLOAD): (chunk
 
   return (chunk) => {
     const out: Buffer[] = []
-    let rest = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+    const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
     held = NOTHING
-    while (rest.length > 0) {
+    let at = 0
+    /** What lies between here and `at` goes on as it came, in one piece. */
+    let from = 0
+    const cut = (): void => {
+      if (at > from) out.push(at - from === bytes.length ? bytes : bytes.subarray(from, at))
+      from = at
+    }
+    while (at < bytes.length) {
       if (pass > 0) {
-        out.push(rest.subarray(0, pass))
-        const taken = Math.min(pass, rest.length)
+        const taken = Math.min(pass, bytes.length - at)
         pass -= taken
-        rest = rest.subarray(taken)
+        at += taken
       } else if (skip > 0) {
-        const taken = Math.min(skip, rest.length)
+        cut()
+        const taken = Math.min(skip, bytes.length - at)
         skip -= taken
-        rest = rest.subarray(taken)
+        at += taken
+        from = at
       } else {
-        const packet = judge(rest, version, longest)
-        if (packet === undefined) {
-          held = Buffer.from(rest) // a copy: the chunk it lies in may be large
-          break
+        const packet = judge(bytes, at, version, longest)
+        if (packet === undefined) break
+        if (packet.replaced !== undefined) {
+          cut()
+          out.push(packet.replaced)
+          at += packet.head
+          from = at
         }
-        if (packet.replaced !== undefined) out.push(packet.replaced)
-        rest = rest.subarray(packet.replaced === undefined ? 0 : packet.head)
         pass = packet.pass
         skip = packet.skip
       }
     }
+    cut()
+    if (at < bytes.length) held = Buffer.from(bytes.subarray(at)) // a copy: the chunk it lies in may be large
     return out
   }
 }
@@ -68,21 +79,21 @@ interface Judged {
   readonly skip: number
 }
 
-/** What to do with the packet that begins here; undefined: too little of it is there. */
-function judge(bytes: Buffer, version: 4 | 5, longest: number): Judged | undefined {
-  const length = variable(bytes, 1)
+/** What to do with the packet that begins at `at`; undefined: too little of it is there. */
+function judge(bytes: Buffer, at: number, version: 4 | 5, longest: number): Judged | undefined {
+  const length = variable(bytes, at + 1)
   if (length === undefined) return undefined
   const head = 1 + length.size
   const whole = { head, pass: head + length.value, skip: 0 }
   if (length.value <= longest) return whole
-  const first = bytes[0] ?? 0
+  const first = bytes[at] ?? 0
   if (first >> 4 !== PUBLISH) {
     if (length.value > LONGEST_HEAD) throw tooLong(length.value)
     return whole
   }
-  const before = beforePayload(bytes.subarray(head), (first & 0b110) !== 0, version)
+  const before = beforePayload(bytes.subarray(at + head), (first & 0b110) !== 0, version)
   if (before === undefined || before > LONGEST_HEAD) {
-    if (before !== undefined || bytes.length > LONGEST_HEAD) throw tooLong(length.value)
+    if (before !== undefined || bytes.length - at > LONGEST_HEAD) throw tooLong(length.value)
     return undefined
   }
   const kept = before + longest
@@ -192,9 +203,9 @@ export function bounded(socket: Duplex, trim: (chunk: Buffer) => Buffer[]): Dupl
   }
   socket.on('data', (chunk: Buffer) => {
     try {
-      const [first, ...more] = trim(chunk)
-      if (first === undefined) return
-      const bytes = more.length === 0 ? first : Buffer.concat([first, ...more])
+      const parts = trim(chunk)
+      const [bytes] = parts.length > 1 ? [Buffer.concat(parts)] : parts
+      if (bytes === undefined) return
       if (bytes.length > SLICE) void handOn(bytes)
       else if (!outer.push(bytes)) socket.pause()
     } catch (error) {
