@@ -30,7 +30,7 @@ export interface MqttOptions {
   readonly will: Message
   /** What is said first on each connect. */
   readonly birth: () => readonly Message[]
-  /** What is heard. Asked on each connect, and for each message. */
+  /** What is heard. Asked on each connect, and by `resubscribe`. */
   readonly subscriptions: () => readonly Subscription[]
   /** Called on each change. */
   readonly onConnected: (connected: boolean) => void
@@ -268,13 +268,13 @@ export class Mqtt {
   }
 
   async #connect(signal: AbortSignal): Promise<Connection> {
-    const { beat, clock, root, subscriptions } = this.#options
+    const { beat, clock, root } = this.#options
     const config = this.#config
     const password = (): Promise<string | undefined> => this.#options.password(config)
     beat(CONNECT_TIMEOUT_MS + BEAT_SLACK_MS)
     const { protocol, will, takes } = this.#dialect
     await this.#options.kept?.keep(will.topic) // the broker may publish it from now on
-    const onMessage = (message: Incoming): void => deliver(message, subscriptions())
+    const onMessage = (message: Incoming): void => deliver(message, this.#subscribed.values())
     return connect({ config, protocol, password, will, takes, onMessage, clock, root }, signal)
   }
 

@@ -13,18 +13,25 @@ export interface Subscription {
 }
 
 /** Hands a message to everybody whose filter it fits. */
-export function deliver(message: Incoming, subscriptions: readonly Subscription[]): void {
+export function deliver(message: Incoming, subscriptions: Iterable<Subscription>): void {
   for (const { filter, hear } of subscriptions) if (fits(message.topic, filter)) hear(message)
 }
 
-/** Whether a filter covers a topic (MQTT 5, section 4.7): `+` is one level, `#` all that follow, none included. */
+/**
+ * Whether a filter covers a topic (MQTT 5, section 4.7): `+` is one level, `#` all that follow, none included. Character
+ * by character, as every message is asked for.
+ */
 export function fits(topic: string, filter: string): boolean {
   if (topic.startsWith('$') && /^[+#]/.test(filter)) return false
-  const levels = topic.split('/')
-  const wanted = filter.split('/')
-  for (const [index, want] of wanted.entries()) {
+  let at = 0
+  for (let index = 0; index < filter.length; index += 1) {
+    const want = filter[index]
     if (want === '#') return true
-    if (index >= levels.length || (want !== '+' && want !== levels[index])) return false
+    if (want === '+') {
+      const end = topic.indexOf('/', at)
+      at = end < 0 ? topic.length : end
+    } else if (want === topic[at]) at += 1
+    else return at === topic.length && filter.slice(index) === '/#'
   }
-  return levels.length === wanted.length
+  return at === topic.length
 }
