@@ -27,7 +27,7 @@ export function createCommandQueue(): CommandQueue {
   }
   return (work) =>
     new Promise((resolve, reject) => {
-      const start = (): void => void work().then(resolve, reject).finally(next)
+      const start = (): void => void work().then(resolve, reject).then(next)
       if (!busy) {
         busy = true
         start()

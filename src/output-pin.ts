@@ -117,12 +117,7 @@ export class OutputPin implements Member {
       this.#turning = number
       if (this.#group.busy) this.#group.callOff(new Refused(OVERTAKEN), this)
     }
-    return this.#inTurn(async () => {
-      check()
-      await this.#carryOut(command, number, check)
-      if (this.#level === undefined) throw new Refused(this.#unusable())
-      return this.#level
-    })
+    return this.#inTurn(() => this.#carryOut(command, number, check))
   }
 
   /**
@@ -238,36 +233,45 @@ export class OutputPin implements Member {
     this.#pulse = this.#later(this.#options.clock.monotonic(), 1, 'initial level')
   }
 
-  async #carryOut({ state, forMs, patient = false }: Command, number: number, check: () => void): Promise<void> {
+  async #carryOut(command: Command, number: number, check: () => void): Promise<Level> {
+    check()
     if (this.#output === undefined) throw new Refused(this.#ended ? STOPPING : this.#unusable())
-    const target = await this.#onLine(async () => {
-      if (this.#ended) throw new Refused(STOPPING)
-      const before = this.#expected ?? this.#level
-      this.#expected = undefined
-      if (before === undefined) throw new Refused(this.#unusable())
-      const wanted: Level = state === 'toggle' ? opposite(before) : state === 'on' ? 1 : 0
-      const { clock, times, log } = this.#options
-      const rest = restOfInterval(this.#config, times.of(this.pin).switched, clock.monotonic())
-      if (patient && wanted !== this.#level && rest > 0) {
-        log.info({ pin: this.pin, state: wanted, ms: rest }, 'output waits for its min_interval')
-        this.#ordered(wanted, { at: clock.monotonic() + rest, level: wanted }, 'min_interval is over')
-        return undefined
-      }
-      this.#demandAllowed(wanted, forMs)
-      if (wanted === 1 && !this.#group.alone) return wanted
-      await this.#obey(wanted, forMs)
-      return undefined // done
-    })
-    if (target === undefined) return
+    const waits = await this.#onLine(() => this.#attempt(command))
+    if (waits) await this.#goOnInTurn(command.forMs, number, check)
+    if (this.#level === undefined) throw new Refused(this.#unusable())
+    return this.#level
+  }
+
+  /** Called in the line's queue: does what is ordered, or tells that the pin is to go on when its interlock lets it. */
+  async #attempt({ state, forMs, patient = false }: Command): Promise<boolean> {
+    if (this.#ended) throw new Refused(STOPPING)
+    const before = this.#expected ?? this.#level
+    this.#expected = undefined
+    if (before === undefined) throw new Refused(this.#unusable())
+    const wanted: Level = state === 'toggle' ? opposite(before) : state === 'on' ? 1 : 0
+    const { clock, times, log } = this.#options
+    const rest = restOfInterval(this.#config, times.of(this.pin).switched, clock.monotonic())
+    if (patient && wanted !== this.#level && rest > 0) {
+      log.info({ pin: this.pin, state: wanted, ms: rest }, 'output waits for its min_interval')
+      this.#ordered(wanted, { at: clock.monotonic() + rest, level: wanted }, 'min_interval is over')
+      return false
+    }
+    this.#demandAllowed(wanted, forMs)
+    if (wanted === 1 && !this.#group.alone) return true
+    await this.#obey(wanted, forMs)
+    return false
+  }
+
+  async #goOnInTurn(forMs: number | undefined, number: number, check: () => void): Promise<void> {
     if (this.#ended) throw new Refused(STOPPING)
     try {
       if (number < this.#turning) throw new Refused(OVERTAKEN)
       await this.#goOn(new AbortController(), () => {
         check() // once more: the interlock took its time
-        return this.#obey(target, forMs)
+        return this.#obey(1, forMs)
       })
     } catch (error) {
-      if (number < this.#turning) this.#expected = target
+      if (number < this.#turning) this.#expected = 1
       throw error
     }
   }

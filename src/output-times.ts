@@ -36,6 +36,8 @@ const contents = z.object({
   pins: z.record(z.string().regex(/^\d{1,2}$/), pinTimes),
 })
 
+const NOTHING: PinTimes = {}
+
 export interface OutputTimesOptions {
   /** Undefined: nothing outlives the process. */
   readonly folder: string | undefined
@@ -83,7 +85,7 @@ export class OutputTimes {
   }
 
   of(pin: number): PinTimes {
-    return this.#pins.get(pin) ?? {}
+    return this.#pins.get(pin) ?? NOTHING
   }
 
   /** Since when the broker is away; undefined while it is there, and where nobody knows. */
@@ -99,9 +101,9 @@ export class OutputTimes {
 
   /** When this returns a SIGKILL can't take it away any more. Never throws: what can't be kept is told by the file. */
   keep(pin: number, times: PinTimes): void {
-    const known = JSON.stringify(this.of(pin))
+    const known = this.of(pin)
     this.#pins.set(pin, times)
-    if (this.#kept.has(pin) && JSON.stringify(times) !== known) this.#save()
+    if (this.#kept.has(pin) && JSON.stringify(times) !== JSON.stringify(known)) this.#save()
   }
 
   #warn(): void {

@@ -96,10 +96,10 @@ export class Outputs {
    * @param check is called when it is the command's turn; what it throws refuses the command
    * @throws Refused, GpioError
    */
-  async command(pin: number, command: Command, check?: () => void): Promise<Level> {
+  command(pin: number, command: Command, check?: () => void): Promise<Level> {
     const output = this.#pins.get(pin)?.pin
-    if (output === undefined) throw new Refused(`pin ${pin} is not an output of this node`)
-    return await output.command(command, check)
+    if (output === undefined) return Promise.reject(new Refused(`pin ${pin} is not an output of this node`))
+    return output.command(command, check)
   }
 
   /** The broker came or went: starts or calls off each pin's `on_disconnect`. */

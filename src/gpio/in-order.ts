@@ -5,7 +5,11 @@
 
 export class InOrder {
   #underWay = 0
+  /** Settles, never rejects, after the last of them, and before whoever asked for that hears of it. */
   #tail: Promise<unknown> = Promise.resolve()
+  readonly #over = (): void => {
+    this.#underWay -= 1
+  }
 
   /** Nothing is under way, and nothing waits. */
   get idle(): boolean {
@@ -16,10 +20,7 @@ export class InOrder {
   add<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.idle ? work() : this.#tail.then(work)
     this.#underWay += 1
-    const result = turn.finally(() => {
-      this.#underWay -= 1
-    })
-    this.#tail = result.catch(() => {}) // the caller has `result`
-    return result
+    this.#tail = turn.then(this.#over, this.#over) // the caller has `turn`, and what it throws
+    return turn
   }
 }
