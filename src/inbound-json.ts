@@ -5,6 +5,9 @@
 import { z } from 'zod'
 import { parseDuration } from './config/values.ts'
 
+/** Throws at what is no text. */
+const TEXT = new TextDecoder('utf-8', { fatal: true })
+
 /** Longer than any sensible one; nothing longer is even decoded. Bytes. */
 const LONGEST = 1024
 
@@ -54,7 +57,7 @@ export function validityOf({ ts: at, ttl }: { readonly ts?: number | undefined; 
 export function textOf(payload: Uint8Array, noun: string): { readonly text: string } | { readonly refusal: string } {
   if (payload.length > LONGEST) return { refusal: `a ${noun} has at most ${LONGEST} bytes; this one is longer` }
   try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(payload).trim() }
+    return { text: TEXT.decode(payload).trim() }
   } catch {
     return { refusal: `the ${noun} is not text` }
   }

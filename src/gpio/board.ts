@@ -71,7 +71,10 @@ export class Board {
   become(line: number, direction: 'in' | 'out', latch: Level = 0): void {
     const wire = this.#wire(line)
     if (wire.failure !== undefined) throw wire.failure
-    this.#change(wire, () => Object.assign(wire, { direction, latch }))
+    this.#change(wire, () => {
+      wire.direction = direction
+      wire.latch = latch
+    })
   }
 
   /** @throws GpioError as `read` */
@@ -128,22 +131,22 @@ export class Board {
   }
 
   #change(wire: Wire, change: () => void): void {
-    const before = { ...wire, level: levelOf(wire) }
+    const { direction, latch, outside, pull } = wire
+    const before = levelOf(wire)
     change()
-    const now = { direction: wire.direction, level: levelOf(wire) }
-    if (now.direction === before.direction && now.level === before.level) return
-    const move = { at: this.#clock.monotonic(), ...now }
+    const level = levelOf(wire)
+    if (wire.direction === direction && level === before) return
+    const move: Move = { at: this.#clock.monotonic(), direction: wire.direction, level }
     try {
       if (this.#history !== undefined)
         appendHistory(this.#history, { line: this.#wires.indexOf(wire) + FIRST_PIN, ...move })
     } catch (error) {
-      const { direction, latch, outside, pull } = before
       Object.assign(wire, { direction, latch, outside, pull }) // what is not on record has not happened
       throw error
     }
     wire.moves.push(move)
     if (wire.moves.length > MOVES_KEPT) wire.moves.shift()
-    if (now.level !== before.level && wire.failure === undefined) wire.watcher?.(now.level)
+    if (level !== before && wire.failure === undefined) wire.watcher?.(level)
   }
 
   /** Outputs are driven as the process before this one left them; a boot in between has let them go. */
