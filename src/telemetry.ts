@@ -127,11 +127,12 @@ export function createTelemetry({ node, topics, run }: TelemetryOptions) {
   const sensorPrefix = (id: string | undefined): string =>
     id === undefined ? topics.sensors : `${topics.sensors}/${id}`
   const publicationTopic = (topic: string): string => topic.replaceAll('{node}', node)
+  const belowGpio = `${topics.gpio}/`
   /** The level that names a pin, in a topic of one pin that ends so. */
   const pinIn = (topic: string, end: string): string | undefined => {
-    const rest = topic.startsWith(`${topics.gpio}/`) ? topic.slice(topics.gpio.length + 1) : ''
-    const [pin, last, ...more] = rest.split('/')
-    return last === end && more.length === 0 ? pin : undefined
+    const slash = topic.indexOf('/', belowGpio.length)
+    const found = slash >= 0 && topic.startsWith(belowGpio) && topic.slice(slash + 1) === end
+    return found ? topic.slice(belowGpio.length, slash) : undefined
   }
   const retained = (topic: string, payload: string): Message => ({ topic, payload, qos: 1, retain: true })
 
