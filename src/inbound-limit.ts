@@ -17,6 +17,8 @@ const NOTHING = Buffer.alloc(0)
 
 /** MQTT 5 section 2.1.2. */
 const PUBLISH = 3
+/** A length from here on goes on in the next byte, MQTT 5 section 1.5.5. */
+const MORE = 0x80
 
 /**
  * Makes the function through which all bytes of one connection pass, in order.
@@ -53,6 +55,11 @@ export function createTrimmer(version: 4 | 5, longest = LONGEST_PAYLOAD): (chunk
         at += taken
         from = at
       } else {
+        const length = bytes[at + 1] ?? MORE
+        if (length < MORE && length <= longest) {
+          pass = 2 + length
+          continue
+        }
         const packet = judge(bytes, at, version, longest)
         if (packet === undefined) break
         if (packet.replaced !== undefined) {
