@@ -318,7 +318,7 @@ export class OutputPin implements Member {
     this.#pulse.abort(CALLED_OFF)
     this.#wish = false
     if (pulse !== undefined && !this.#ended) this.#pulse = this.#later(pulse.at, pulse.level, reason)
-    times.keep(this.pin, { ...times.of(this.pin), ...this.#lastTime(level), pulse })
+    times.note(this.pin, { ...this.#lastTime(level), pulse })
     last.remember(this.pin, level)
   }
 
@@ -348,7 +348,7 @@ export class OutputPin implements Member {
       if (level !== undefined) await this.#write(level)
       // What `initial: last` brings back goes on with its limit.
       const comesBack = this.#config.initial === 'last' && last.of(this.pin) === 1
-      times.keep(this.pin, { ...times.of(this.pin), pulse: undefined, ...(comesBack ? { onSince } : {}) })
+      times.note(this.pin, { pulse: undefined, ...(comesBack ? { onSince } : {}) })
       return undefined // done
     }
     if ((await this.#onLine(leave)) === 1) await this.#goOn(waiting, () => this.#write(1))
@@ -403,9 +403,9 @@ export class OutputPin implements Member {
   async #write(level: Level, owed: PinTimes = {}): Promise<void> {
     const { clock, times } = this.#options
     if (this.#output === undefined) throw new GpioError('lost', this.#unusable())
-    const old = times.of(this.pin)
-    const on = level === 1 && this.#config.max_on !== undefined ? { onSince: old.onSince ?? clock.monotonic() } : {}
-    times.keep(this.pin, { ...old, ...owed, ...on })
+    const limited = level === 1 && this.#config.max_on !== undefined
+    const on = limited ? { onSince: times.of(this.pin).onSince ?? clock.monotonic() } : {}
+    times.note(this.pin, { ...owed, ...on })
     try {
       await this.#output.write(level)
     } catch (error) {
@@ -444,16 +444,15 @@ export class OutputPin implements Member {
     this.#options.onState(pin, level)
     if (moved) this.#switched = clock.monotonic()
     const counted = moved && this.#config.min_interval !== undefined ? { switched: clock.monotonic() } : {}
-    const old = { ...times.of(pin), ...counted }
     if (level === 1) {
       if (moved) this.#onSince = clock.monotonic()
-      times.keep(pin, old)
+      times.note(pin, counted)
       if (before !== 1) this.#limit()
       return
     }
     if (moved) this.#offSince = clock.monotonic()
     this.#maxOn.abort(CALLED_OFF)
-    times.keep(pin, { ...old, onSince: undefined })
+    times.note(pin, { ...counted, onSince: undefined })
   }
 
   /** Being on, or perhaps on, has an end, counted from when it began. */
@@ -461,9 +460,8 @@ export class OutputPin implements Member {
     const { clock, times } = this.#options
     const { max_on: maxOn } = this.#config
     if (maxOn === undefined || this.#ended) return
-    const old = times.of(this.pin)
-    const onSince = old.onSince ?? clock.monotonic()
-    times.keep(this.pin, { ...old, onSince })
+    const onSince = times.of(this.pin).onSince ?? clock.monotonic()
+    times.note(this.pin, { onSince })
     this.#maxOn.abort(CALLED_OFF)
     this.#maxOn = this.#later(onSince + maxOn, 0, 'max_on is over')
   }

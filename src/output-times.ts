@@ -37,6 +37,7 @@ const contents = z.object({
 })
 
 const NOTHING: PinTimes = {}
+const KEYS = pinTimes.keyof().options
 
 export interface OutputTimesOptions {
   /** Undefined: nothing outlives the process. */
@@ -104,6 +105,12 @@ export class OutputTimes {
     const known = this.of(pin)
     this.#pins.set(pin, times)
     if (this.#kept.has(pin) && JSON.stringify(times) !== JSON.stringify(known)) this.#save()
+  }
+
+  /** As `keep`, of what is told alone; of what was so already nothing is made. */
+  note(pin: number, news: PinTimes): void {
+    const known = this.of(pin)
+    if (KEYS.some((key) => key in news && news[key] !== known[key])) this.keep(pin, { ...known, ...news })
   }
 
   #warn(): void {
