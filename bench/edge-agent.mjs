@@ -10,7 +10,7 @@
 import { writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { runAgent } from '../build/agent.js'
-import { loadEnvHere } from '../build/cli/problems.js'
+import { loadEnvHere } from '../build/cli/load-env.js'
 import { untilSignal } from '../build/cli/signals.js'
 import { createWorld } from '../build/cli/world.js'
 import { systemClock } from '../build/clock.js'
