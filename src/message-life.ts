@@ -23,6 +23,7 @@ export function createLife(
   told: Validity | undefined,
   { clock, clockIsRight, noun }: LifeOptions,
 ): () => void {
+  if (expiresMs === undefined && told === undefined) return forEver
   let until = expiresMs === undefined ? Number.POSITIVE_INFINITY : clock.monotonic() + expiresMs
   if (told !== undefined) {
     if (!clockIsRight()) throw new Refused('"ttl" can’t be judged: this node’s clock is not set yet')
@@ -40,6 +41,8 @@ export function createLife(
     if (clock.monotonic() >= until) throw new Refused(`the ${noun} expired before its turn came`)
   }
 }
+
+function forEver(): void {}
 
 function seconds(ms: number): string {
   return `${Math.ceil(ms / 1000)} s`

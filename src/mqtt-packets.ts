@@ -54,7 +54,8 @@ export function propertiesOf({ expiresMs, correlation, replyTo }: Message): IPub
 }
 
 export function incoming(topic: string, payload: Buffer, { retain, properties }: IPublishPacket): Incoming {
-  const { responseTopic, correlationData, messageExpiryInterval } = properties ?? {}
+  if (properties === undefined) return { topic, payload, retained: retain } // of nearly every message
+  const { responseTopic, correlationData, messageExpiryInterval } = properties
   return {
     topic,
     payload,

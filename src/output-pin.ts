@@ -442,15 +442,16 @@ export class OutputPin implements Member {
     this.#sure = true
     this.#undo.abort(CALLED_OFF)
     this.#options.onState(pin, level)
-    if (moved) this.#switched = clock.monotonic()
-    const counted = moved && this.#config.min_interval !== undefined ? { switched: clock.monotonic() } : {}
+    const now = clock.monotonic()
+    if (moved) this.#switched = now
+    const counted = moved && this.#config.min_interval !== undefined ? { switched: now } : {}
     if (level === 1) {
-      if (moved) this.#onSince = clock.monotonic()
+      if (moved) this.#onSince = now
       times.note(pin, counted)
       if (before !== 1) this.#limit()
       return
     }
-    if (moved) this.#offSince = clock.monotonic()
+    if (moved) this.#offSince = now
     this.#maxOn.abort(CALLED_OFF)
     times.note(pin, { ...counted, onSince: undefined })
   }
