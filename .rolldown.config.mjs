@@ -58,6 +58,9 @@ const ofStart = (id, graph) =>
 
 const ofAgent = (id, graph) => loadedWithAny(id, graph, 'cli/run')
 
+/** A start whose configuration is what it was does without. */
+const ofConfig = (id, graph) => loadedWithAny(id, graph, 'config/load')
+
 /** One file of the modules that belong to it. */
 const part = (name, priority, belongs) => ({
   debugName: name,
@@ -97,6 +100,6 @@ export default {
     comments: false,
     // A single character beyond Latin-1 would have V8 hold the whole file with two bytes for each.
     charset: 'ascii',
-    codeSplitting: { groups: [part('start', 2, ofStart), part('agent', 1, ofAgent)] },
+    codeSplitting: { groups: [part('start', 3, ofStart), part('agent', 2, ofAgent), part('config', 1, ofConfig)] },
   },
 }

@@ -3,7 +3,7 @@
  * that the sender knows it by, and `ts` with `ttl`, how long it is good for. Pure. Used by `command.ts` and `request.ts`.
  */
 import { z } from 'zod'
-import { parseDuration } from './config/values.ts'
+import { parseDuration } from './duration.ts'
 
 /** Throws at what is no text. */
 const TEXT = new TextDecoder('utf-8', { fatal: true })

@@ -13,7 +13,7 @@ void orProblems(() => start(process.argv.slice(2))).then((code) => {
 async function start(args: readonly string[]): Promise<number> {
   const flags = plainRun(args)
   if (flags !== undefined) {
-    const codeCache = useCodeCache(process.env)
+    const codeCache = useCodeCache(process.env, import.meta.dirname)
     const { run } = await import('./cli/run.ts')
     return run(flags, codeCache)
   }

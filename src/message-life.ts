@@ -1,6 +1,6 @@
 /** How long a message to this node is good for: by its own `ts` and `ttl`, and by MQTT 5's message expiry. */
 import type { Clock } from './clock.ts'
-import { formatDuration } from './config/values.ts'
+import { formatDuration } from './duration.ts'
 import { Refused } from './errors.ts'
 import type { Validity } from './inbound-json.ts'
 import type { Incoming } from './telemetry.ts'

@@ -3,7 +3,7 @@
  * waits, as does a level that a rule wants; what switches off for safety (the end of a `for`, `max_on`, `on_disconnect`, the end of the program) does not.
  */
 import type { OutputConfig } from './config/schema.ts'
-import { formatDuration } from './config/values.ts'
+import { formatDuration } from './duration.ts'
 import { Refused } from './errors.ts'
 
 type Config = Pick<OutputConfig, 'pin' | 'min_interval'>

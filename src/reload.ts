@@ -4,7 +4,7 @@
  * SIGHUP, and for whoever else may ask for it.
  */
 import type { Clock } from './clock.ts'
-import type { Loaded } from './config/load.ts'
+import type { Loaded } from './config/loaded.ts'
 import { changesAnything, type Plan, planReload, restartProblems } from './config/plan.ts'
 import type { Config } from './config/schema.ts'
 import { LATE, withDeadline } from './deadline.ts'

@@ -42,6 +42,15 @@ function begin({ env = {}, by = [], level = 'debug' }: Life): AgentProcess {
 
 /** One life, until the code is kept: what is told of each file. */
 async function live(life: Life = {}): Promise<Record<string, string>> {
+  return (await kept(life)).files
+}
+
+interface Kept {
+  readonly files: Record<string, string>
+  readonly config: string
+}
+
+async function kept(life: Life): Promise<Kept> {
   const agent = begin(life)
   await agent.wrote(/"msg":"compiled code"/)
   expect(await agent.end('SIGTERM')).toBe(0)
@@ -50,8 +59,7 @@ async function live(life: Life = {}): Promise<Record<string, string>> {
       .output()
       .split('\n')
       .find((text) => text.includes('"compiled code"')) ?? ''
-  const told: { files: Record<string, string> } = JSON.parse(line)
-  return told.files
+  return JSON.parse(line) as Kept
 }
 
 describe('the agent’s second start', () => {
@@ -60,6 +68,25 @@ describe('the agent’s second start', () => {
     const told = await live()
     expect(Object.keys(told)).toEqual(expect.arrayContaining(['agent.js', 'mock.js']))
     expect(new Set(Object.values(told))).toEqual(new Set(['used']))
+  })
+
+  it('takes its configuration from there, and loads nothing that could read one', async () => {
+    const first = await kept({})
+    expect(first.config).toBe('not there, kept')
+    expect(Object.keys(first.files)).toContain('config.js')
+    const second = await kept({})
+    expect(second.config).toBe('used')
+    expect(Object.keys(second.files)).not.toContain('config.js')
+  })
+
+  it('with another configuration has that one, and keeps it', async () => {
+    await live()
+    await writeFile(join(folder, 'config.yaml'), CONFIG.replace('17', '18'))
+    expect((await kept({})).config).toBe('of another program or Node.js, kept')
+    const agent = begin({})
+    await agent.wrote(/"msg":"output opened"/)
+    expect(agent.output()).toMatch(/"pin":18/)
+    expect(agent.output()).not.toMatch(/"pin":17/)
   })
 
   it('with other flags of V8 compiles anew, and then has that', async () => {

@@ -6,18 +6,20 @@
  *
  * Installed by `main.ts` before it loads the agent, kept by `run.ts`. The one user of `node:vm`.
  */
-import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats, statSync } from 'node:fs'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import vm from 'node:vm'
-import { codeOf, messageOf } from '../errors.ts'
-import { pack, unpack } from './packed-code.ts'
+import { isOurs, keepFile, readKept } from './kept-file.ts'
 
 /** What became of each file of the program, for a log: used, or why it was compiled, and whether it was kept then. */
 export type Told = Readonly<Record<string, string>>
 
 export interface CodeCache {
+  /** The folder, which is trusted: nobody else can write there. */
+  readonly place: string
+  /** The folder of the program's files. */
+  readonly program: string
   /** Writes what was compiled, once. Keeps the processor for some hundredths of a second. Never rejects. */
   keep(): Promise<Told>
 }
@@ -41,19 +43,17 @@ interface Compiled {
 const BEFORE = '(function (exports, require, module, __filename, __dirname) {\n'
 const AFTER = '\n})'
 
-/** Writable by the group or by others. */
-const OTHERS_WRITE = 0o022
-
-/** Ours has some 600 kB: more than this is none of ours, and not read. */
-const MOST_BYTES = 16 * 1024 * 1024
-
 /**
  * From now on, what the program loads of its own folder comes from the cache, if it is there. Undefined where there is
  * none to be had, and where Node.js is told to count what runs: its counts would be of our text, one line longer.
  *
  * @param env the process's environment
+ * @param program the folder of its files
  */
-export function useCodeCache(env: Readonly<Record<string, string | undefined>>): CodeCache | undefined {
+export function useCodeCache(
+  env: Readonly<Record<string, string | undefined>>,
+  program: string,
+): CodeCache | undefined {
   const place = env.CACHE_DIRECTORY?.split(':')[0] ?? ''
   if (place === '' || env.NODE_V8_COVERAGE !== undefined) return undefined
   try {
@@ -62,15 +62,15 @@ export function useCodeCache(env: Readonly<Record<string, string | undefined>>):
     return undefined // where there is no folder, there is no cache
   }
   const { extensions } = createRequire(import.meta.url)
-  const { load, cache } = createCodeCache(place)
+  const { load, keep } = createCodeCache(place)
   const usual = extensions['.js'] as Load // Node.js's own, of which the types tell less
   extensions['.js'] = (module: Loading, file: string) =>
-    dirname(file) === import.meta.dirname ? load(module, file) : usual(module, file)
-  return cache
+    dirname(file) === program ? load(module, file) : usual(module, file)
+  return { place, program, keep }
 }
 
 /** @param place the folder of the cache, which is trusted */
-export function createCodeCache(place: string): { readonly load: Load; readonly cache: CodeCache } {
+export function createCodeCache(place: string): { readonly load: Load; readonly keep: CodeCache['keep'] } {
   const told: Record<string, string> = {}
   const compiled = new Map<string, Compiled>()
 
@@ -94,13 +94,13 @@ export function createCodeCache(place: string): { readonly load: Load; readonly 
   async function keep(): Promise<Told> {
     for (const [name, { script, key }] of compiled) {
       compiled.delete(name)
-      const kept = await write(join(place, `${name}.code`), pack(key, script.createCachedData()))
+      const kept = await keepFile(join(place, `${name}.code`), key, script.createCachedData())
       told[name] += `, ${kept}`
     }
     return told
   }
 
-  return { load, cache: { keep } }
+  return { load, keep }
 }
 
 /**
@@ -116,41 +116,5 @@ function read(file: string): { readonly text: string; readonly key: string } {
     return { text: readFileSync(descriptor, 'utf8'), key }
   } finally {
     closeSync(descriptor)
-  }
-}
-
-/** The code, or why there is none. */
-function readKept(file: string, key: string): Buffer | string {
-  let descriptor: number | undefined
-  try {
-    const open = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    descriptor = open
-    const found = fstatSync(open)
-    if (!isOurs(found)) return 'not trusted: others may write it'
-    if (!found.isFile() || found.size > MOST_BYTES) return 'damaged: no file of ours'
-    return unpack(readFileSync(open), key)
-  } catch (error) {
-    return codeOf(error) === 'ENOENT' ? 'not there' : messageOf(error)
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor)
-  }
-}
-
-/** Whether nobody but this user, and root, can have written it. */
-function isOurs({ uid, mode }: Stats): boolean {
-  return uid === process.getuid?.() && (mode & OTHERS_WRITE) === 0
-}
-
-/** In one step. Without waiting for the disk: what a power cut leaves of it is seen by its sum. */
-async function write(file: string, contents: Buffer): Promise<string> {
-  const fresh = `${file}.new`
-  try {
-    await rm(fresh, { force: true }) // of a start that was cut off, or a link that leads elsewhere
-    await writeFile(fresh, contents, { flag: 'wx', mode: 0o600 })
-    await rename(fresh, file)
-    return 'kept'
-  } catch (error) {
-    await rm(fresh, { force: true }).catch(() => {})
-    return `not kept: ${messageOf(error)}`
   }
 }

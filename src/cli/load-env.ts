@@ -1,6 +1,6 @@
 /** What a configuration may take from this process and this machine. */
 import { hostname } from 'node:os'
-import type { LoadEnv } from '../config/load.ts'
+import type { LoadEnv } from '../config/loaded.ts'
 import { findOverlays } from '../overlays.ts'
 
 /** What the configuration may take from this process. */

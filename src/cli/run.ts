@@ -1,11 +1,12 @@
 /** `sensor-node run`: the agent, until a signal. */
 import { type Agent, runAgent } from '../agent.ts'
 import { systemClock } from '../clock.ts'
-import { type Loaded, loadConfig } from '../config/load.ts'
+import type { Loaded } from '../config/loaded.ts'
 import { ConfigError, formatProblem, messageOf } from '../errors.ts'
 import { createLog, type Logger } from '../log.ts'
 import type { LogLevel } from '../log-level.ts'
 import type { CodeCache } from './code-cache.ts'
+import { type ConfigMemo, createConfigMemo } from './config-memo.ts'
 import { EXIT } from './exit-code.ts'
 import { findConfig } from './find-config.ts'
 import { loadEnvHere } from './load-env.ts'
@@ -43,12 +44,16 @@ export async function run(flags: RunFlags, codeCache?: CodeCache): Promise<numbe
     const file = await findConfig(flags.config)
     log.info({ file }, 'configuration')
     const simulate = flags.simulate ?? false
-    const load = async (): Promise<Loaded> => loadConfig(file, await loadEnvHere(simulate))
-    const { config, warnings } = await load()
+    const load = async (): Promise<Loaded> => {
+      const { loadConfig } = await import('../config/load.ts') // not needed where nothing has changed
+      return loadConfig(file, await loadEnvHere(simulate))
+    }
+    const memo = codeCache && createConfigMemo(codeCache)
+    const { config, warnings } = await (memo === undefined ? load() : memo.load(file, await loadEnvHere(simulate)))
     for (const warning of warnings) log.warn(formatProblem(file, warning))
     const onReady = (ready: Agent): void => {
       agent = ready
-      void keepCode(codeCache, log, ended)
+      if (codeCache !== undefined) void keepForNext(codeCache, memo, log, ended)
       if (hungUp) onHangUp()
     }
     const ended = AbortSignal.any([signal, failed.signal])
@@ -62,12 +67,16 @@ export async function run(flags: RunFlags, codeCache?: CodeCache): Promise<numbe
   }
 }
 
-/** For the next start; one that ends before has kept nothing. */
-async function keepCode(cache: CodeCache | undefined, log: Logger, ended: AbortSignal): Promise<void> {
-  if (cache === undefined) return
+/** One that ends before has kept nothing. */
+async function keepForNext(
+  cache: CodeCache,
+  memo: ConfigMemo | undefined,
+  log: Logger,
+  ended: AbortSignal,
+): Promise<void> {
   const slept = await systemClock.sleep(KEEP_CODE_AFTER_MS, ended).then(
     () => true,
     () => false,
   )
-  if (slept) log.debug({ files: await cache.keep() }, 'compiled code')
+  if (slept) log.debug({ files: await cache.keep(), config: await memo?.keep() }, 'compiled code')
 }

@@ -1,24 +1,10 @@
 /** Warnings: what works, and is not wise. */
-import { BlockList, isIPv6 } from 'node:net'
 import type { Problem } from '../errors.ts'
-import { good, pulls } from './conflicts.ts'
+import { clearTextPassword, isLoopback } from './clear-text.ts'
+import { pulls } from './conflicts.ts'
 import { loneInterlocks } from './interlock-conflicts.ts'
 import type { ParsedConfig } from './schema.ts'
-import { type ConfigNode, entry, items, problemAt } from './tree.ts'
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8) // RFC 5735, section 3
-loopback.addAddress('::1', 'ipv6') // RFC 4291, section 2.5.3
-
-/** The names that Debian's /etc/hosts gives to loopback addresses. */
-const LOOPBACK_NAMES = ['localhost', 'ip6-localhost', 'ip6-loopback']
-
-/** Whether the broker of an address is on this very machine. */
-export function isLoopback(url: string): boolean {
-  const host = new URL(url).hostname.replace(/^\[|\]$/g, '').toLowerCase()
-  if (LOOPBACK_NAMES.includes(host) || host.endsWith('.localhost')) return true
-  return loopback.check(host, isIPv6(host) ? 'ipv6' : 'ipv4')
-}
+import { type ConfigNode, entry, good, items, problemAt } from './tree.ts'
 
 /** `nodeId` is the id that the topics have. */
 export function advise(root: ConfigNode, parsed: ParsedConfig, nodeId: string): Problem[] {
@@ -49,13 +35,4 @@ export function advise(root: ConfigNode, parsed: ParsedConfig, nodeId: string): 
 function pullsByAuto(root: ConfigNode): Problem[] {
   const message = 'the pin can’t be opened where gpio.backend: auto takes onoff, which sets no pulls'
   return pulls(root).map(({ node, remedy }) => problemAt(node, message, remedy))
-}
-
-/** A password on its way to another machine, for anybody there to read. */
-export function clearTextPassword(root: ConfigNode, mqtt: ParsedConfig['mqtt']): Problem[] {
-  const url = good(entry(root, 'mqtt', 'url')) // a broker elsewhere is always named in the file
-  const withPassword = mqtt.password !== undefined || mqtt.password_file !== undefined
-  if (url === undefined || !withPassword || !/^mqtt:/i.test(mqtt.url) || isLoopback(mqtt.url)) return []
-  const message = 'the password goes over the network in clear text, to a broker on another machine'
-  return [problemAt(url, message, 'use mqtts://')]
 }

@@ -7,7 +7,7 @@ import { PULLS, pullRemedy } from '../gpio/pull.ts'
 import { sensorTypes } from '../sensors/index.ts'
 import { typedValue } from './expand.ts'
 import type { ParsedConfig } from './schema.ts'
-import { type ConfigNode, entry, items, named, problemAt, type ScalarNode, shown, usableItems } from './tree.ts'
+import { type ConfigNode, entry, good, items, named, problemAt, shown, usableItems } from './tree.ts'
 
 /** All of them. `parsed` is what the schema left of `root`. */
 export function findConflicts(root: ConfigNode, parsed: ParsedConfig): Problem[] {
@@ -19,11 +19,6 @@ export function findConflicts(root: ConfigNode, parsed: ParsedConfig): Problem[]
     ...pullsByOnoff(root, parsed),
     ...countersByOnoff(root, parsed),
   ]
-}
-
-/** A value that is there and right. */
-export function good(node: ConfigNode | undefined): ScalarNode | undefined {
-  return node?.kind === 'scalar' && !node.refused ? node : undefined
 }
 
 function nothingToDo(root: ConfigNode): Problem[] {

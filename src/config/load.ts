@@ -2,44 +2,30 @@
  * Loads the configuration: text, tree, environment, schema, checks across the file, files that it names. Every step
  * goes on with what the one before has left, so that all problems come at once. The file is only ever read.
  */
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { ConfigError, type Problem } from '../errors.ts'
 import type { Overlays } from '../overlays.ts'
-import { advise, clearTextPassword } from './advice.ts'
+import { advise } from './advice.ts'
+import { clearTextPassword } from './clear-text.ts'
 import { findConflicts } from './conflicts.ts'
 import { readDocument } from './document.ts'
 import { expandTree } from './expand.ts'
 import { findHomeAssistantConflicts } from './home-assistant-conflicts.ts'
 import { statusTopic } from './home-assistant-schema.ts'
 import { findInterlockConflicts } from './interlock-conflicts.ts'
+import { checkNamed, folderOf, type LoadEnv, type Loaded, type Read, withNamedFiles } from './loaded.ts'
 import { findOwnedPins } from './pin-owners.ts'
 import { readText } from './read-text.ts'
 import { defaultRuleId, findRuleConflicts } from './rule-conflicts.ts'
 import { findRulePinConflicts } from './rule-pins.ts'
 import type { Config, ParsedConfig, SensorConfig } from './schema.ts'
-import { absolutePaths, checkFiles } from './secrets.ts'
+import { absolutePaths } from './secrets.ts'
 import { findTopicConflicts, withNode } from './topic-conflicts.ts'
 import { type ConfigNode, entry, inFileOrder, problemAt } from './tree.ts'
 import { validate } from './validate.ts'
 import { topicPrefix } from './values.ts'
 
-/** What a configuration may take from the process. */
-export interface LoadEnv {
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly hostname: string
-  /** Who has which pins of this machine; without it the file is good for any machine, or for none (`--simulate`). */
-  readonly overlays?: Overlays
-  /** What relative paths begin at; default: the folder of the file. */
-  readonly folder?: string
-}
-
-export interface Loaded {
-  readonly config: Config
-  readonly warnings: readonly Problem[]
-  readonly file: string
-  /** The file, with the places of everything. */
-  readonly root: ConfigNode
-}
+export type { LoadEnv, Loaded } from './loaded.ts'
 
 export interface Parsed {
   /** Made of what is right in the file; to be used only where there are no problems. Undefined where nothing is left. */
@@ -58,15 +44,18 @@ export interface Parsed {
  * @throws ConfigError with all problems at once, in the order of the file
  */
 export async function loadConfig(file: string, env: LoadEnv): Promise<Loaded> {
-  const { config, problems, warnings, root } = parseConfig(await readText(file), file, env)
-  if (config === undefined || root === undefined) throw new ConfigError(file, problems)
-  const folders = { config: env.folder ?? folderOf(file), credentials: env.env.CREDENTIALS_DIRECTORY }
-  const files = await checkFiles(root, config.mqtt, folders)
-  if (problems.length + files.problems.length > 0)
-    throw new ConfigError(file, inFileOrder([...problems, ...files.problems]))
-  const mqtt = { ...config.mqtt, ...files.mqtt }
-  const all = [...warnings, ...files.warnings, ...clearTextPassword(root, mqtt)]
-  return { config: { ...config, mqtt }, warnings: inFileOrder(all), file, root }
+  return withNamedFiles(readConfig(await readText(file), file, env), file, env)
+}
+
+/**
+ * The part of it that no other file has a say in.
+ *
+ * @throws ConfigError where nothing is left to go on with
+ */
+export function readConfig(text: string, file: string, env: LoadEnv): Read {
+  const { config, root, ...parsed } = parseConfig(text, file, env)
+  if (config === undefined || root === undefined) throw new ConfigError(file, parsed.problems)
+  return { ...parsed, config, root }
 }
 
 /**
@@ -102,8 +91,7 @@ export async function loadBroker(file: string, env: LoadEnv): Promise<LoadedBrok
   const { config, problems, warnings, root, topics } = parseConfig(await readText(file), file, env)
   if (config === undefined || root === undefined || topics === undefined) throw new ConfigError(file, problems)
   const ours = ({ path }: Problem): boolean => /^(mqtt|topics)(\.|$)/.test(path)
-  const folders = { config: env.folder ?? folderOf(file), credentials: env.env.CREDENTIALS_DIRECTORY }
-  const files = await checkFiles(root, config.mqtt, folders)
+  const files = await checkNamed({ config, root }, file, env)
   const serious = [...problems.filter(ours), ...files.problems]
   if (serious.length > 0) throw new ConfigError(file, inFileOrder(serious))
   const mqtt = { ...config.mqtt, ...files.mqtt }
@@ -190,8 +178,4 @@ const LONGEST_ID = 64
 function defaultNodeId(hostname: string): string {
   const [label = ''] = hostname.split('.')
   return label.replace(/[^A-Za-z0-9_-]/gu, '-').slice(0, LONGEST_ID) || 'sensor-node'
-}
-
-function folderOf(file: string): string {
-  return dirname(resolve(file))
 }

@@ -5,11 +5,11 @@
 import type { Problem } from '../errors.ts'
 import { mayMeasure } from '../may-measure.ts'
 import { createTelemetry } from '../telemetry.ts'
-import { good, gpioPins } from './conflicts.ts'
+import { gpioPins } from './conflicts.ts'
 import type { ParsedConfig, TopicsConfig } from './schema.ts'
 import { alternatives, didYouMean, enumeration, nearest } from './suggest.ts'
 import { withNode } from './topic-conflicts.ts'
-import { type ConfigNode, entry, items, named, problemAt, shown, usableItems } from './tree.ts'
+import { type ConfigNode, entry, good, items, named, problemAt, shown, usableItems } from './tree.ts'
 
 type ParsedRule = ParsedConfig['rules'][number]
 

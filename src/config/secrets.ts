@@ -6,9 +6,8 @@ import { isUtf8 } from 'node:buffer'
 import { readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ConfigError, codeOf, type Problem } from '../errors.ts'
-import { good } from './conflicts.ts'
 import type { MqttConfig } from './schema.ts'
-import { type ConfigNode, entry, problemAt, type ScalarNode } from './tree.ts'
+import { type ConfigNode, entry, good, problemAt, type ScalarNode } from './tree.ts'
 
 /** systemd's folder of credentials has the password under this name, where the configuration names none. */
 const CREDENTIAL = 'mqtt-password'

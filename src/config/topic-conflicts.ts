@@ -6,9 +6,8 @@
 import type { Problem } from '../errors.ts'
 import { sensorTypes } from '../sensors/index.ts'
 import { createTelemetry } from '../telemetry.ts'
-import { good } from './conflicts.ts'
 import type { TopicsConfig } from './schema.ts'
-import { type ConfigNode, entry, items, named, problemAt, type ScalarNode } from './tree.ts'
+import { type ConfigNode, entry, good, items, named, problemAt, type ScalarNode } from './tree.ts'
 
 type Family = keyof TopicsConfig
 

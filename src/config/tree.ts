@@ -52,6 +52,11 @@ export function entry(node: ConfigNode | undefined, ...keys: readonly string[]):
   return entry(node?.kind === 'map' ? node.entries.get(key) : undefined, ...rest)
 }
 
+/** A value that is there and right. */
+export function good(node: ConfigNode | undefined): ScalarNode | undefined {
+  return node?.kind === 'scalar' && !node.refused ? node : undefined
+}
+
 /** The entries of a list, refused or not. */
 export function items(node: ConfigNode | undefined): readonly ConfigNode[] {
   return node?.kind === 'list' ? node.items : []

@@ -54,10 +54,10 @@ interface Program {
 
 /** One life of the program: what it exports, and what is told of it after it was kept. */
 async function live(at = place): Promise<{ exports: Program; told: string | undefined }> {
-  const { load, cache } = createCodeCache(at)
+  const { load, keep } = createCodeCache(at)
   const module = { exports: {} }
   load(module, program)
-  return { exports: module.exports as Program, told: (await cache.keep())['program.js'] }
+  return { exports: module.exports as Program, told: (await keep())['program.js'] }
 }
 
 describe('the code cache', () => {
@@ -69,11 +69,11 @@ describe('the code cache', () => {
   })
 
   it('is written once, in a file of its own, and not where it was used', async () => {
-    const { load, cache } = createCodeCache(place)
+    const { load, keep } = createCodeCache(place)
     load({ exports: {} }, program)
-    await cache.keep()
+    await keep()
     const { ino } = statSync(kept)
-    await cache.keep()
+    await keep()
     await live()
     expect(statSync(kept).ino).toBe(ino)
     expect(readdirSync(place)).toEqual(['program.js.code'])
@@ -199,27 +199,27 @@ describe('no cache is used', () => {
   it.each([{}, { CACHE_DIRECTORY: '' }, { STATE_DIRECTORY: '/var/lib/sensor-node', HOME: '/root' }])(
     'without the folder that systemd gives: %o',
     (env) => {
-      expect(useCodeCache(env)).toBeUndefined()
+      expect(useCodeCache(env, folder)).toBeUndefined()
     },
   )
 
   it('where the folder is not there, or is none', () => {
-    expect(useCodeCache({ CACHE_DIRECTORY: join(folder, 'gone') })).toBeUndefined()
-    expect(useCodeCache({ CACHE_DIRECTORY: join(program, 'below') })).toBeUndefined()
+    expect(useCodeCache({ CACHE_DIRECTORY: join(folder, 'gone') }, folder)).toBeUndefined()
+    expect(useCodeCache({ CACHE_DIRECTORY: join(program, 'below') }, folder)).toBeUndefined()
   })
 
   it.each([0o770, 0o757, 0o777])('where others may write, mode %o', (mode) => {
     chmodSync(place, mode)
-    expect(useCodeCache({ CACHE_DIRECTORY: place })).toBeUndefined()
+    expect(useCodeCache({ CACHE_DIRECTORY: place }, folder)).toBeUndefined()
   })
 
   it('where the folder is somebody else’s', () => {
     if (process.getuid?.() === 0) chownSync(place, 65534, 65534)
     const foreign = process.getuid?.() === 0 ? place : '/'
-    expect(useCodeCache({ CACHE_DIRECTORY: foreign })).toBeUndefined()
+    expect(useCodeCache({ CACHE_DIRECTORY: foreign }, folder)).toBeUndefined()
   })
 
   it('where Node.js counts what runs', () => {
-    expect(useCodeCache({ CACHE_DIRECTORY: place, NODE_V8_COVERAGE: folder })).toBeUndefined()
+    expect(useCodeCache({ CACHE_DIRECTORY: place, NODE_V8_COVERAGE: folder }, folder)).toBeUndefined()
   })
 })

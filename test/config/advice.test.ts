@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is how a configuration names a variable
 import { describe, expect, it } from 'vitest'
-import { isLoopback } from '../../src/config/advice.ts'
+import { isLoopback } from '../../src/config/clear-text.ts'
 import { told } from './told.ts'
 
 const warningsOf = (text: string, env: Readonly<Record<string, string>> = {}) => told(text, env).warnings

@@ -1,6 +1,7 @@
 /** The documents that people read, and their fenced blocks with the marks before them. Read by the tests beside this. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { parse } from 'yaml'
 
 /**
  * A mark is an HTML comment on the lines right before the fence. `not run: REASON`: of a `sh` block, one of the reasons of
@@ -72,3 +73,22 @@ function marksBefore(file: string, lines: readonly string[], fence: number, lang
 
 /** Where a block stands, as editors jump to it. */
 export const placeOf = ({ file, line }: Block): string => `${file}:${line}`
+
+const MINIMAL: Readonly<Record<string, string>> = {
+  sensors: 'sensors: [{ type: bme280 }]',
+  gpio: 'gpio: { outputs: [{ pin: 17 }, { pin: 22 }], inputs: [{ pin: 27 }] }',
+}
+
+/** The YAML of a block, and below it what it lacks to be a configuration, so that its lines keep their numbers. */
+export function whole(text: string): string {
+  const value: unknown = parse(text, { schema: 'core' })
+  if (Array.isArray(value)) {
+    const key = value.every((entry) => 'type' in entry) ? 'sensors' : 'rules'
+    return whole(`${key}:\n${text.replace(/^/gm, '  ')}`)
+  }
+  const there = typeof value === 'object' && value !== null ? Object.keys(value) : []
+  // A file that has either is a whole one, unless it has rules for what it does not show.
+  if (there.some((key) => key in MINIMAL) && !there.includes('rules')) return text
+  const lacking = Object.keys(MINIMAL).filter((key) => !there.includes(key))
+  return [text, ...lacking.map((key) => MINIMAL[key])].join('\n')
+}

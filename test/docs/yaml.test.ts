@@ -1,18 +1,13 @@
 /**
  * Every YAML block of the documents is a configuration, or a part of one, that loads, and that editors take. A part is a
- * block that lacks `sensors` or `gpio`, or is a list of sensors or rules: what it lacks is that of MINIMAL.
+ * block that lacks `sensors` or `gpio`, or is a list of sensors or rules: what it lacks is that of `whole`.
  */
 import { readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import { describe, expect, it } from 'vitest'
 import { parse, parseDocument } from 'yaml'
 import { parseConfig } from '../../src/config/load.ts'
-import { type Block, blocksOf, PAGES, pathOf, placeOf } from './documents.ts'
-
-const MINIMAL: Readonly<Record<string, string>> = {
-  sensors: 'sensors: [{ type: bme280 }]',
-  gpio: 'gpio: { outputs: [{ pin: 17 }, { pin: 22 }], inputs: [{ pin: 27 }] }',
-}
+import { type Block, blocksOf, PAGES, pathOf, placeOf, whole } from './documents.ts'
 
 const check = new Ajv({ strict: false, allErrors: true }).compile(
   JSON.parse(readFileSync(pathOf('config.schema.json'), 'utf8')),
@@ -23,20 +18,6 @@ const blocks = [...PAGES, 'CONTRIBUTING.md', 'CHANGELOG.md']
   .filter(({ language }) => /^ya?ml$/.test(language))
 const named = (some: readonly Block[]) => some.map((block) => ({ place: placeOf(block), block }))
 const ours = blocks.filter(({ marks }) => !marks.has('not ours'))
-
-/** The block, and below it what it lacks, so that its lines keep their numbers. */
-function whole(text: string): string {
-  const value: unknown = parse(text, { schema: 'core' })
-  if (Array.isArray(value)) {
-    const key = value.every((entry) => 'type' in entry) ? 'sensors' : 'rules'
-    return whole(`${key}:\n${text.replace(/^/gm, '  ')}`)
-  }
-  const there = typeof value === 'object' && value !== null ? Object.keys(value) : []
-  // A file that has either is a whole one, unless it has rules for what it does not show.
-  if (there.some((key) => key in MINIMAL) && !there.includes('rules')) return text
-  const lacking = Object.keys(MINIMAL).filter((key) => !there.includes(key))
-  return [text, ...lacking.map((key) => MINIMAL[key])].join('\n')
-}
 
 /** What the loader has against it. A variable of the environment may have any value. */
 function problems(text: string): string[] {
