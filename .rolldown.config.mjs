@@ -30,17 +30,26 @@ const STUBS = {
 /** Parts of Node.js that take a while to load, and that many a run does without: loaded when they are first used. */
 const LATE_BUILTINS = ['crypto', 'tls', 'zlib', 'readline']
 
-const loadedLate = (code, name) =>
+/** The library of schemas: a file of its own, loaded when something is checked for the first time. */
+const SCHEMAS = 'zod'
+const ofSchemas = (id) => id.includes('/node_modules/zod/') || id === '\0slim:zod'
+
+const LATE = [
+  ...LATE_BUILTINS.map((name) => [`node_${name}`, `node:${name}`]),
+  [`require_${SCHEMAS}`, `./${SCHEMAS}.js`],
+]
+
+const loadedLate = (code, [name, from]) =>
   code
-    .replaceAll(`node_${name}.`, `node_${name}().`)
+    .replaceAll(`${name}.`, `${name}().`)
     .replace(
-      `let node_${name} = require("node:${name}");`,
-      `let node_${name} = () => { const loaded = require("node:${name}"); node_${name} = () => loaded; return loaded; };`,
+      new RegExp(`^(?:let|const) ${name} = require\\("${from}"\\);`, 'm'),
+      `let ${name} = () => { const loaded = require("${from}"); ${name} = () => loaded; return loaded; };`,
     )
 
 const slim = {
   name: 'slim',
-  renderChunk: (code) => LATE_BUILTINS.reduce(loadedLate, code),
+  renderChunk: (code) => LATE.reduce(loadedLate, code),
   generateBundle() {
     this.emitFile({ type: 'asset', fileName: 'package.json', source: '{"type":"commonjs"}\n' })
   },
@@ -100,6 +109,13 @@ export default {
     comments: false,
     // A single character beyond Latin-1 would have V8 hold the whole file with two bytes for each.
     charset: 'ascii',
-    codeSplitting: { groups: [part('start', 3, ofStart), part('agent', 2, ofAgent), part('config', 1, ofConfig)] },
+    codeSplitting: {
+      groups: [
+        part(SCHEMAS, 4, ofSchemas),
+        part('start', 3, ofStart),
+        part('agent', 2, ofAgent),
+        part('config', 1, ofConfig),
+      ],
+    },
   },
 }

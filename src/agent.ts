@@ -390,7 +390,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
 
 /** The name is for people, but where a type has an option that is called so: the driver of the kernel it reads by. */
 function withoutLabel(sensor: SensorConfig): object {
-  return 'name' in sensorTypes[sensor.type].options.shape ? sensor : { ...sensor, name: undefined }
+  return sensorTypes[sensor.type].ownName === true ? sensor : { ...sensor, name: undefined }
 }
 
 function newRun(random: World['random']): string {

@@ -1,7 +1,7 @@
 /** Parses what comes on `gpio/<pin>/command`: bytes to a typed command, or why not. Pure; never throws. */
 import { z } from 'zod'
 import {
-  COMMON_KEYS,
+  commonKeys,
   durationOf,
   hasTimeForLife,
   type MessageId,
@@ -12,6 +12,7 @@ import {
   type Validity,
   validityOf,
 } from './inbound-json.ts'
+import { late } from './late.ts'
 
 export interface Command {
   readonly state: 'on' | 'off' | 'toggle'
@@ -40,18 +41,18 @@ const WORDS: ReadonlyMap<string, Command['state']> = new Map([
 ])
 const WORD_LIST = [...WORDS.keys()].join(', ')
 
-const state = z
-  .union([z.string(), z.boolean(), z.number()], { error: `"state" must be one of ${WORD_LIST}` })
-  .transform((value, context) => {
-    const word = wordOf(String(value))
-    if (word !== undefined) return word
-    context.addIssue(`"state" must be one of ${WORD_LIST}`)
-    return z.NEVER
-  })
+const state = () =>
+  z
+    .union([z.string(), z.boolean(), z.number()], { error: `"state" must be one of ${WORD_LIST}` })
+    .transform((value, context) => {
+      const word = wordOf(String(value))
+      if (word !== undefined) return word
+      context.addIssue(`"state" must be one of ${WORD_LIST}`)
+      return z.NEVER
+    })
 
-const KEYS = { state, for: durationOf('for').optional(), ...COMMON_KEYS }
-const KEY_LIST = quoted(Object.keys(KEYS))
-const jsonCommand = z.strictObject(KEYS).refine(hasTimeForLife, { error: NEEDS_TIME })
+const keys = late(() => ({ state: state(), for: durationOf('for').optional(), ...commonKeys() }))
+const jsonCommand = late(() => z.strictObject(keys()).refine(hasTimeForLife, { error: NEEDS_TIME }))
 
 /** Reads a word (in any case, blanks around it trimmed) or a JSON object with `state` and perhaps more. */
 export function parseCommand(payload: Uint8Array): Parsed {
@@ -74,7 +75,7 @@ function parseJson(text: string): Parsed {
     return { refusal: 'the command is not valid JSON; it may look like {"state":"on","for":"5s"}' }
   }
   const told = toldId(json)
-  const result = jsonCommand.safeParse(json)
+  const result = jsonCommand().safeParse(json)
   if (!result.success) return { refusal: result.error.issues.map(explain).join('; '), ...told }
   const { state: word, for: forMs } = result.data
   return {
@@ -86,7 +87,7 @@ function parseJson(text: string): Parsed {
 
 function explain(issue: z.core.$ZodIssue): string {
   if (issue.code !== 'unrecognized_keys') return issue.message
-  return `unknown key ${quoted(issue.keys)}; there are ${KEY_LIST}`
+  return `unknown key ${quoted(issue.keys)}; there are ${quoted(Object.keys(keys()))}`
 }
 
 function wordOf(text: string): Command['state'] | undefined {

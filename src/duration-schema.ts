@@ -8,15 +8,16 @@ import { parseDuration } from './duration.ts'
 const MESSAGE = 'must be a duration with its unit, such as 500ms, 10s, 5m, 2h or 7d'
 
 /** A duration in the file, milliseconds in the program. */
-export const duration = z
-  .string({ error: MESSAGE })
-  .meta({ pattern: '^\\s*\\d+(\\.\\d+)?(ms|s|m|h|d)\\s*$', patternErrorMessage: MESSAGE }) // for editors
-  .transform((text, context) => {
-    const ms = parseDuration(text)
-    if (ms !== undefined) return ms
-    context.addIssue(`${MESSAGE}, and at most 3650d`)
-    return z.NEVER
-  })
+export const duration = () =>
+  z
+    .string({ error: MESSAGE })
+    .meta({ pattern: '^\\s*\\d+(\\.\\d+)?(ms|s|m|h|d)\\s*$', patternErrorMessage: MESSAGE }) // for editors
+    .transform((text, context) => {
+      const ms = parseDuration(text)
+      if (ms !== undefined) return ms
+      context.addIssue(`${MESSAGE}, and at most 3650d`)
+      return z.NEVER
+    })
 
 /** A duration above 0. */
-export const positiveDuration = duration.refine((ms) => ms > 0, 'must be longer than 0')
+export const positiveDuration = () => duration().refine((ms) => ms > 0, 'must be longer than 0')

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { parseDuration } from './duration.ts'
+import { late } from './late.ts'
 
 /** Throws at what is no text. */
 const TEXT = new TextDecoder('utf-8', { fatal: true })
@@ -32,15 +33,19 @@ export const durationOf = (key: string) => {
 
 const LONGEST_ID = 128
 const ID = `"id" must be a text of 1 to ${LONGEST_ID} characters, or a whole number`
-const id = z.union([z.string().min(1, ID).max(LONGEST_ID, ID), z.int()], { error: ID })
+const id = late(() => z.union([z.string().min(1, ID).max(LONGEST_ID, ID), z.int()], { error: ID }))
 
 const TS = '"ts" must be a time with its zone, such as "2026-01-31T12:00:00Z"'
-const ts = z.iso.datetime({ offset: true, error: TS }).transform((text) => Date.parse(text))
+const ts = () => z.iso.datetime({ offset: true, error: TS }).transform((text) => Date.parse(text))
 
 /** The keys that any message may have. */
-export const COMMON_KEYS = { id: id.optional(), ts: ts.optional(), ttl: durationOf('ttl').optional() }
+export const commonKeys = late(() => ({
+  id: id().optional(),
+  ts: ts().optional(),
+  ttl: durationOf('ttl').optional(),
+}))
 
-/** For a schema with `COMMON_KEYS`. */
+/** For a schema with `commonKeys`. */
 export function hasTimeForLife({ ttl, ts: at }: { readonly ttl?: unknown; readonly ts?: unknown }): boolean {
   return ttl === undefined || at !== undefined
 }
@@ -65,7 +70,7 @@ export function textOf(payload: Uint8Array, noun: string): { readonly text: stri
 
 /** The id, where it is one, of whatever else is wrong. */
 export function toldId(json: unknown): { readonly id?: MessageId } {
-  const holder = z.looseObject({ id }).safeParse(json)
+  const holder = z.looseObject({ id: id() }).safeParse(json)
   return holder.success ? { id: holder.data.id } : {}
 }
 

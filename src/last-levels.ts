@@ -2,17 +2,16 @@
  * What each output was last ordered to be, for `initial: last` and `on_exit: keep`. Kept in a small file where
  * systemd gives a folder that survives (`$STATE_DIRECTORY`), else in memory only.
  */
-import { z } from 'zod'
+import { type Held, oneOf, PIN_KEY, tableOf } from './contents.ts'
 import type { Level } from './gpio/gpio.ts'
 import type { Logger } from './log.ts'
 import { StateFile } from './state-file.ts'
 
-const contents = z.record(z.string().regex(/^\d{1,2}$/), z.union([z.literal(0), z.literal(1)]), {
-  error: 'it must be like {"17":1}',
-})
+const contents = tableOf(oneOf(0, 1), PIN_KEY)
+const like = '{"17":1}'
 
 export class LastLevels {
-  readonly #file: StateFile<z.output<typeof contents>> | undefined
+  readonly #file: StateFile<Held<typeof contents>> | undefined
   readonly #log: Logger
   readonly #levels = new Map<number, Level>()
   /** Pins whose order must survive: only these are written. */
@@ -23,7 +22,7 @@ export class LastLevels {
     this.#file =
       file === undefined
         ? undefined
-        : new StateFile({ file, contents, what: 'the last levels', without: 'outputs begin off', log })
+        : new StateFile({ file, contents, like, what: 'the last levels', without: 'outputs begin off', log })
     this.#kept = new Set(kept)
     this.#log = log
   }

@@ -5,8 +5,8 @@
  * too long, which costs an empty message, but never too short. Written when something is new or gone, never for a value.
  */
 import { join } from 'node:path'
-import { z } from 'zod'
 import type { Clock } from './clock.ts'
+import { type Held, listOf, oneOf, section, tableOf, text } from './contents.ts'
 import { withDeadline } from './deadline.ts'
 import type { Platform } from './home-assistant/component.ts'
 import type { Kept } from './live.ts'
@@ -16,22 +16,24 @@ import { StateFile } from './state-file.ts'
 /** The platform of each entity, by its key. */
 export type Entities = Readonly<Record<string, Platform>>
 
-const entities = z.record(z.string(), z.enum(['sensor', 'binary_sensor', 'switch']))
+const entities = tableOf(oneOf('sensor', 'binary_sensor', 'switch'))
 
-const contents = z.object(
+const contents = section(
+  {
+    topics: listOf(text),
+    /** By topic of the discovery message: what Home Assistant may know. */
+    entities: tableOf(entities),
+    /** The same of what was removed while nobody knew whether Home Assistant was there to see it. */
+    removed: tableOf(entities),
+  },
   {
     /** The machine that made the list; absent where that one tells of no identity. */
-    machine: z.string().optional(),
-    topics: z.array(z.string()),
-    /** By topic of the discovery message: what Home Assistant may know. */
-    entities: z.record(z.string(), entities),
-    /** The same of what was removed while nobody knew whether Home Assistant was there to see it. */
-    removed: z.record(z.string(), entities),
+    machine: text,
   },
-  { error: 'it must be like {"topics":[],"entities":{},"removed":{}}' },
 )
+const like = '{"topics":[],"entities":{},"removed":{}}'
 
-export type ManifestContents = z.output<typeof contents>
+export type ManifestContents = Held<typeof contents>
 
 export interface ManifestOptions {
   /** Where it outlives the process; undefined: nowhere. */
@@ -183,6 +185,7 @@ export function manifestFile(folder: string, log: Logger): StateFile<ManifestCon
   return new StateFile({
     file: join(folder, MANIFEST_FILE),
     contents,
+    like,
     what: 'the list of retained topics',
     without: 'what an earlier configuration left at the broker stays there; sensor-node purge finds it',
     log,

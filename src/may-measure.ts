@@ -11,6 +11,7 @@ interface Configured {
 export function mayMeasure(sensor: Configured): Quantity[] {
   const type = sensorTypes[sensor.type]
   const listed = Object.keys(sensor.metrics)
-  const names = type.metric !== undefined && listed.length > 0 ? listed : Object.keys(type.measures)
+  // By its key: the schema is made when it is asked for, and is not needed.
+  const names = 'metric' in type && listed.length > 0 ? listed : Object.keys(type.measures)
   return names.filter(isQuantity)
 }

@@ -7,37 +7,36 @@
  */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { z } from 'zod'
 import type { OutputConfig } from './config/schema.ts'
+import { type Held, number, oneOf, PIN_KEY, section, tableOf, text } from './contents.ts'
 import type { Logger } from './log.ts'
 import { StateFile } from './state-file.ts'
 
-const level = z.union([z.literal(0), z.literal(1)])
+const level = oneOf(0, 1)
 
-const pinTimes = z.object({
+const TIMES = {
   /** A limit ran when the machine went down: whatever it was, it is over. */
-  expired: z.literal(true).optional(),
+  expired: oneOf(true),
   /** The level that the end of a `for` brings, and when. */
-  pulse: z.object({ at: z.number(), level }).optional(),
+  pulse: section({ at: number, level }, {}),
   /** Of a pin with `max_on`: when it went on, or may have. */
-  onSince: z.number().optional(),
+  onSince: number,
   /** Of a pin with `min_interval`: its last switch. */
-  switched: z.number().optional(),
+  switched: number,
   /** Of a pin with `initial: last`: what it was ordered to be. The copy for a restart; the card's is for a boot. */
-  last: level.optional(),
-})
+  last: level,
+}
+
+const pinTimes = section({}, TIMES)
 
 /** Of one output, on the monotonic clock, ms. */
-export type PinTimes = Readonly<z.output<typeof pinTimes>>
+export type PinTimes = Readonly<Held<typeof pinTimes>>
 
-const contents = z.object({
-  boot: z.string(),
-  away: z.number().optional(),
-  pins: z.record(z.string().regex(/^\d{1,2}$/), pinTimes),
-})
+const contents = section({ boot: text, pins: tableOf(pinTimes, PIN_KEY) }, { away: number })
+const like = '{"boot":"…","pins":{"17":{}}}'
 
 const NOTHING: PinTimes = {}
-const KEYS = pinTimes.keyof().options
+const KEYS = Object.keys(TIMES) as (keyof PinTimes)[] // the keys of a const object are its keys
 
 export interface OutputTimesOptions {
   /** Undefined: nothing outlives the process. */
@@ -47,7 +46,7 @@ export interface OutputTimesOptions {
 }
 
 export class OutputTimes {
-  readonly #file: StateFile<z.output<typeof contents>> | undefined
+  readonly #file: StateFile<Held<typeof contents>> | undefined
   readonly #log: Logger
   #kept: ReadonlySet<number>
   readonly #pins = new Map<number, PinTimes>()
@@ -58,7 +57,7 @@ export class OutputTimes {
     const what = 'what the outputs owe'
     const without = 'limits count from now'
     if (folder !== undefined)
-      this.#file = new StateFile({ file: join(folder, 'outputs.json'), contents, what, without, log })
+      this.#file = new StateFile({ file: join(folder, 'outputs.json'), contents, like, what, without, log })
     this.#log = log
     this.#kept = keptOf(outputs)
   }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { didYouMean, nearest } from './config/suggest.ts'
 import {
-  COMMON_KEYS,
+  commonKeys,
   hasTimeForLife,
   type MessageId,
   NEEDS_TIME,
@@ -42,17 +42,16 @@ export function parseRequest(payload: Uint8Array, allowed: readonly ActionName[]
   const name = allowed.find((one) => one === wanted)
   if (name === undefined) return { refusal: noSuchAction(wanted, allowed), ...told }
 
-  const keys = { action: z.unknown(), ...COMMON_KEYS, ...actions[name].args.shape }
+  const args = actions[name].args().shape
+  const keys = { action: z.unknown(), ...commonKeys(), ...args }
   const schema = z.strictObject(keys).refine(hasTimeForLife, { error: NEEDS_TIME })
   const result = schema.safeParse(json)
   if (!result.success) {
     const refusal = result.error.issues.map((issue) => explain(issue, Object.keys(keys))).join('; ')
     return { refusal, action: name, ...told }
   }
-  const args = Object.fromEntries(
-    Object.entries(result.data).filter(([key]) => Object.hasOwn(actions[name].args.shape, key)),
-  )
-  return { action: name, args, ...validityOf(result.data), ...told }
+  const given = Object.entries(result.data).filter(([key]) => Object.hasOwn(args, key))
+  return { action: name, args: Object.fromEntries(given), ...validityOf(result.data), ...told }
 }
 
 function noSuchAction(wanted: unknown, allowed: readonly ActionName[]): string {

@@ -133,10 +133,10 @@ function filterOptions(
   type: SensorType,
   metrics: Readonly<Partial<Record<string, MetricConfig>>>,
 ): Partial<Record<Quantity, FilterOptions>> {
-  const shapesItself = type.metric !== undefined && 'min' in type.metric.shape
+  const { ownLimits = false } = type
   const one = ([quantity, span]: [string, Span]): [string, FilterOptions] => {
     const metric = metrics[quantity] ?? {}
-    const range = shapesItself ? {} : metric
+    const range = ownLimits ? {} : metric
     const unbounded = type.unbounded?.(metric) === true
     return [
       quantity,

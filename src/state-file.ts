@@ -5,7 +5,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { z } from 'zod'
+import type { Contents } from './contents.ts'
 import { codeOf, messageOf } from './errors.ts'
 import type { Logger } from './log.ts'
 
@@ -13,7 +13,9 @@ export interface StateFileOptions<T> {
   /** Its folder is made where it is not there. */
   readonly file: string
   /** What a good file holds: one that another version or a fault wrote is not trusted. */
-  readonly contents: z.ZodType<T>
+  readonly contents: Contents<T>
+  /** Such contents, for the log: `{"17":1}`. */
+  readonly like: string
   /** What the file holds, for the log: `the last levels`. */
   readonly what: string
   /** What it means that the file can't be read, for the log: `outputs begin off`. */
@@ -37,7 +39,7 @@ export class StateFile<T> {
    * file set aside: a person may have edited it, and can mend it.
    */
   async load(): Promise<T | undefined> {
-    const { file, contents } = this.#options
+    const { file, contents, like } = this.#options
     let text: string
     try {
       text = await readFile(file, 'utf8')
@@ -46,9 +48,9 @@ export class StateFile<T> {
       return undefined
     }
     try {
-      const { success, data, error } = contents.safeParse(JSON.parse(text))
-      if (success) return data
-      await this.#setAside(error.issues[0]?.message ?? 'unexpected contents')
+      const found: unknown = JSON.parse(text)
+      if (contents(found)) return found
+      await this.#setAside(`it must be like ${like}`)
     } catch (error) {
       await this.#setAside(messageOf(error))
     }

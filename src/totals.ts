@@ -4,8 +4,8 @@
  * came since the last look, and a power cut what came since the last write to the card.
  */
 import { join } from 'node:path'
-import { z } from 'zod'
 import type { Clock } from './clock.ts'
+import { count, type Held, PIN_KEY, tableOf } from './contents.ts'
 import type { Logger } from './log.ts'
 import { StateFile } from './state-file.ts'
 
@@ -15,10 +15,9 @@ export const CARD_EVERY_MS = 600_000
 const FILE = 'counters.json'
 
 /** By pin. Whole numbers up to 2^53: at 1 kHz that is 285,000 years. */
-const contents = z.record(z.string().regex(/^\d{1,2}$/), z.int().min(0), {
-  error: 'it must be like {"5":1234}, pulses by pin',
-})
-type Contents = z.output<typeof contents>
+const contents = tableOf(count, PIN_KEY)
+const like = '{"5":1234}, pulses by pin'
+type Contents = Held<typeof contents>
 
 export interface TotalsOptions {
   /** Where they survive a power cut; undefined: they don't. */
@@ -42,7 +41,7 @@ export class Totals {
   constructor(options: TotalsOptions) {
     const { stateFolder, runtimeFolder, clock, log } = options
     const open = (folder: string | undefined, what: string, without: string): StateFile<Contents> | undefined =>
-      folder === undefined ? undefined : new StateFile({ file: join(folder, FILE), contents, what, without, log })
+      folder === undefined ? undefined : new StateFile({ file: join(folder, FILE), contents, like, what, without, log })
     this.#options = options
     this.#card = open(stateFolder, 'the totals of the counters', 'they begin at 0, or at what is left in memory')
     this.#memory = open(runtimeFolder, 'the newest totals of the counters', 'they go on from those on the card')

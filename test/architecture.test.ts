@@ -71,7 +71,7 @@ describe('the layers', () => {
     expect(files.length).toBeGreaterThan(40)
     expect(imports.get('scheduler.ts')).toContainEqual({ target: 'clock.ts', own: true, typeOnly: false })
     expect(imports.get('scheduler.ts')).toContainEqual({ target: 'reading.ts', own: true, typeOnly: true })
-    expect(imports.get('last-levels.ts')).toContainEqual({ target: 'zod', own: false, typeOnly: false })
+    expect(imports.get('command.ts')).toContainEqual({ target: 'zod', own: false, typeOnly: false })
     expect(imports.get('sensors/dht.ts')?.map(({ target }) => target)).toContain('sensors/dht-child.ts')
   })
 
@@ -81,6 +81,7 @@ describe('the layers', () => {
       'errors.ts',
       'clock.ts',
       'deadline.ts',
+      'late.ts',
       'log.ts',
       'optional.ts',
       'duration-schema.ts',

@@ -70,13 +70,19 @@ describe('the agent’s second start', () => {
     expect(new Set(Object.values(told))).toEqual(new Set(['used']))
   })
 
-  it('takes its configuration from there, and loads nothing that could read one', async () => {
-    const first = await kept({})
+  it('takes its configuration from there, and loads nothing that could read or check one', async () => {
+    const env = { STATE_DIRECTORY: join(folder, 'state') }
+    await writeFile(
+      join(folder, 'config.yaml'),
+      `${CONFIG}sensors: [{ type: simulated, metrics: { temperature: {} } }, { id: a, type: system }]\n`,
+    )
+    const first = await kept({ env })
     expect(first.config).toBe('not there, kept')
-    expect(Object.keys(first.files)).toContain('config.js')
-    const second = await kept({})
+    expect(Object.keys(first.files)).toEqual(expect.arrayContaining(['config.js', 'zod.js']))
+    const second = await kept({ env })
     expect(second.config).toBe('used')
     expect(Object.keys(second.files)).not.toContain('config.js')
+    expect(Object.keys(second.files)).not.toContain('zod.js')
   })
 
   it('with another configuration has that one, and keeps it', async () => {

@@ -110,5 +110,5 @@ describe('a request', () => {
 
 it('no action takes an argument that every request has', () => {
   for (const { args } of Object.values(actions))
-    expect(Object.keys(args.shape).filter((key) => ['id', 'action', 'ts', 'ttl'].includes(key))).toEqual([])
+    expect(Object.keys(args().shape).filter((key) => ['id', 'action', 'ts', 'ttl'].includes(key))).toEqual([])
 })

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { z } from 'zod'
+import { count, section } from '../src/contents.ts'
 import { StateFile } from '../src/state-file.ts'
 import { recordLog } from './fakes/recording-log.ts'
 
@@ -19,8 +19,11 @@ afterEach(async () => {
 
 function open() {
   const { log, lines } = recordLog()
-  const contents = z.object({ pulses: z.int() })
-  return { lines, state: new StateFile({ file, contents, what: 'the totals', without: 'they begin at 0', log }) }
+  const contents = section({ pulses: count }, {})
+  return {
+    lines,
+    state: new StateFile({ file, contents, like: '{"pulses":7}', what: 'the totals', without: 'they begin at 0', log }),
+  }
 }
 
 describe('a state file', () => {

@@ -79,7 +79,7 @@ export function configReference(): string {
 /** The actions that may be asked for over MQTT, as Markdown. */
 export function requestReference(): string {
   const lines = Object.entries(actions).map(([name, { summary, answers, args }]) => {
-    const { properties = {}, required = [] } = z.toJSONSchema(args, { io: 'input' }) as Node // its own type is wider
+    const { properties = {}, required = [] } = z.toJSONSchema(args(), { io: 'input' }) as Node // its own type is wider
     const taken = Object.entries(properties).map(([key, { description = '' }]) => {
       return `\`${key}\`${required.includes(key) ? '' : ' (optional)'}: ${description}`
     })

@@ -3,11 +3,13 @@
  * message is what a person reads at midnight; what the file has instead is added where the file is known.
  */
 import { z } from 'zod'
+import * as durations from '../duration-schema.ts'
 import { alternatives } from './suggest.ts'
 
 export { formatDuration, parseDuration } from '../duration.ts'
-export { duration, positiveDuration } from '../duration-schema.ts'
 
+export const duration = durations.duration()
+export const positiveDuration = durations.positiveDuration()
 export const number = z.number({ error: 'must be a number' })
 export const flag = z.boolean({ error: 'must be true or false' })
 export const text = z.string({ error: 'must be text' }).min(1, 'must not be empty')

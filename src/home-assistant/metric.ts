@@ -64,7 +64,7 @@ export function isAmong(keys: Readonly<Record<string, unknown>>, id: string | un
 
 /** The sensor's label, its id, or nothing for the node's own. A type with a `name` of its own means something else by it. */
 function labelOf({ type, id, name }: SensorConfig): string | undefined {
-  return Object.hasOwn(sensorTypes[type].options.shape, 'name') ? id : (name ?? id)
+  return sensorTypes[type].ownName === true ? id : (name ?? id)
 }
 
 /** A metric that may keep silent for ever never expires. */

@@ -2,7 +2,7 @@
  * The records on disk, in a LevelDB: a key for each place in the queue, and one more entry that counts them. Only
  * what LevelDB can do; which records, when, and what becomes of a failure is the keeper's business.
  */
-import { z } from 'zod'
+import { count, type Held, number, section, tableOf } from '../contents.ts'
 import { codeOf, DriverUnavailableError, messageOf, StoreError } from '../errors.ts'
 import { type Load, loadOptional } from '../optional.ts'
 import type { Kept, Loaded, Wanted } from '../outbox.ts'
@@ -51,11 +51,7 @@ const OPTIONS = { keyEncoding: 'view', valueEncoding: 'view', compression: false
 
 /** Behind all records: no place in the queue begins with this byte. */
 const SUMMARY_KEY = Buffer.from([0xff])
-const summarySchema = z.object({
-  count: z.int().min(0),
-  bytes: z.int().min(0),
-  clocks: z.record(z.string().regex(/^[0-9a-f]{32}$/), z.number()),
-})
+const summaryContents = section({ count, bytes: count, clocks: tableOf(number, /^[0-9a-f]{32}$/) }, {})
 const EMPTY = { count: 0, bytes: 0, clocks: {} }
 
 /** @throws StoreError where classic-level does not load */
@@ -128,9 +124,10 @@ async function kept(db: Level): Promise<RecordStore['kept']> {
 }
 
 /** What can't be read here is no reason to give up the records: they are counted when they are read. */
-export function summaryOf(bytes: Uint8Array | undefined): z.output<typeof summarySchema> {
+export function summaryOf(bytes: Uint8Array | undefined): Held<typeof summaryContents> {
   try {
-    return summarySchema.parse(JSON.parse(Buffer.from(bytes ?? []).toString()))
+    const found: unknown = JSON.parse(Buffer.from(bytes ?? []).toString())
+    return summaryContents(found) ? found : EMPTY
   } catch {
     return EMPTY
   }

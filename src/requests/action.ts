@@ -39,7 +39,7 @@ export interface Action<A extends z.ZodObject = z.ZodObject> {
   /** For the documents: the keys of its answer. */
   readonly answers: string
   /** The keys that it takes, described. Their messages name the key. */
-  readonly args: A
+  readonly args: () => A
   /** Its answer takes time: only so many at once, each with a deadline. */
   readonly waits?: true
   /**
@@ -56,4 +56,4 @@ export function action<A extends z.ZodObject>(made: Action<A>): Action<A> {
 }
 
 /** For an action that takes no arguments. */
-export const NONE = z.object({})
+export const NONE = () => z.object({})

@@ -8,7 +8,7 @@ const LEVEL = `"level" must be one of ${LOG_LEVELS.join(', ')}`
 export const logLevel = action({
   summary: 'Says more or less in the log, until the next start.',
   answers: '`old` and `new`',
-  args: z.object({ level: z.enum(LOG_LEVELS, { error: LEVEL }).describe(`one of ${LOG_LEVELS.join(', ')}`) }),
+  args: () => z.object({ level: z.enum(LOG_LEVELS, { error: LEVEL }).describe(`one of ${LOG_LEVELS.join(', ')}`) }),
   run({ level }, { log }) {
     const old = log.level
     const tell = (): void => log.info({ old, new: level }, 'log level changed by a request')

@@ -16,13 +16,14 @@ export const read = action({
     'Reads sensors now, beside their rhythm, which goes on as it was. A sensor that was read just before, or is about to be, is waited for.',
   answers:
     '`sensors`, each with `type`, `id`, `ok`, and `timestamp` with `values`, or `error`. Filters apply, but for the median: there is one value only. The status is `error` where no sensor gave a value',
-  args: z.object({
-    sensor: z
-      .string({ error: '"sensor" must be the id of a sensor' })
-      .min(1, '"sensor" must be the id of a sensor')
-      .optional()
-      .describe('id of a sensor, or type of the one without; all without it'),
-  }),
+  args: () =>
+    z.object({
+      sensor: z
+        .string({ error: '"sensor" must be the id of a sensor' })
+        .min(1, '"sensor" must be the id of a sensor')
+        .optional()
+        .describe('id of a sensor, or type of the one without; all without it'),
+    }),
   waits: true,
   async run({ sensor }, { id, readers, unsynchronised, clock }, signal) {
     const chosen = chooseSensors(readers(), id, sensor)

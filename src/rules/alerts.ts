@@ -3,8 +3,9 @@
  * What is retained at the broker outlives the process, so that the topics are kept in a small file: an alert that ended
  * while nobody looked is taken back when that is known, and one that is in the configuration no more at the start.
  */
-import { z } from 'zod'
+
 import type { Clock } from '../clock.ts'
+import { number, tableOf } from '../contents.ts'
 import type { Logger } from '../log.ts'
 import type { ReadTime } from '../outbox/record-clock.ts'
 import { StateFile } from '../state-file.ts'
@@ -32,7 +33,8 @@ interface Active {
   count: number
 }
 
-const contents = z.record(z.string(), z.number(), { error: 'it must be like {"alerts/rpi001/frost":1767225600000}' })
+const contents = tableOf(number)
+const like = '{"alerts/rpi001/frost":1767225600000}'
 
 export class Alerts {
   readonly #options: AlertsOptions
@@ -51,7 +53,14 @@ export class Alerts {
     this.#file =
       file === undefined
         ? undefined
-        : new StateFile({ file, contents, what: 'the list of alerts', without: 'old ones may stay at the broker', log })
+        : new StateFile({
+            file,
+            contents,
+            like,
+            what: 'the list of alerts',
+            without: 'old ones may stay at the broker',
+            log,
+          })
   }
 
   /** Reads what an earlier run left. */

@@ -51,18 +51,19 @@ interface Input {
 export function createAds1115(load: Load = loadOptional) {
   return sensorType({
     summary: 'TI ADS1115 on the I2C bus: the voltage at one input, an entry for each',
-    options: z.strictObject({
-      ...i2cOptions(ADDRESSES, 'its ADDR pin'),
-      channel: z
-        .literal(CHANNELS, { error: 'must be 0, 1, 2 or 3, or a pair: 0-1, 0-3, 1-3 or 2-3' })
-        .describe('Input 0 to 3 against ground, or the first against the second of `0-1`, `0-3`, `1-3`, `2-3`.'),
-      gain: z
-        .literal(RANGES, { error: `must be the full scale in V: ${RANGES.join(', ')}` })
-        .default(4.096)
-        .describe(
-          'Full scale in V: `6.144`, `4.096`, `2.048`, `1.024`, `0.512` or `0.256`. Whatever it is, an input stands no more than the chip’s supply.',
-        ),
-    }),
+    options: () =>
+      z.strictObject({
+        ...i2cOptions(ADDRESSES, 'its ADDR pin'),
+        channel: z
+          .literal(CHANNELS, { error: 'must be 0, 1, 2 or 3, or a pair: 0-1, 0-3, 1-3 or 2-3' })
+          .describe('Input 0 to 3 against ground, or the first against the second of `0-1`, `0-3`, `1-3`, `2-3`.'),
+        gain: z
+          .literal(RANGES, { error: `must be the full scale in V: ${RANGES.join(', ')}` })
+          .default(4.096)
+          .describe(
+            'Full scale in V: `6.144`, `4.096`, `2.048`, `1.024`, `0.512` or `0.256`. Whatever it is, an input stands no more than the chip’s supply.',
+          ),
+      }),
     // 'Full-scale range': the widest. Digits: 10 µV, about a step of the narrowest range.
     measures: { voltage: { min: -6.144, max: 6.144, digits: 5, typical: [0.5, 2.8] } },
     minIntervalMs: 100,

@@ -41,7 +41,7 @@ const FULL = 2 ** 20
 export function createAht20(load: Load = loadOptional) {
   return sensorType({
     summary: 'Aosong AHT20 on the I2C bus: temperature and humidity',
-    options: z.strictObject(i2cOptions(ADDRESSES)),
+    options: () => z.strictObject(i2cOptions(ADDRESSES)),
     // 'Relative humidity' and 'Temperature': ranges, and resolution (0.01 °C, 0.024 %).
     measures: {
       temperature: { min: -40, max: 85, digits: 2, typical: [18, 24] },

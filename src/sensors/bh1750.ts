@@ -31,7 +31,7 @@ const ATTEMPTS = 2
 export function createBh1750(load: Load = loadOptional) {
   return sensorType({
     summary: 'ROHM BH1750 on the I2C bus: illuminance',
-    options: z.strictObject(i2cOptions(ADDRESSES, 'its ADDR pin')),
+    options: () => z.strictObject(i2cOptions(ADDRESSES, 'its ADDR pin')),
     measures: { illuminance: { min: 0, max: FULL / COUNTS_PER_LUX, digits: 1, typical: [50, 800] } },
     minIntervalMs: 1000,
     defaultIntervalMs: 10_000,

@@ -30,10 +30,11 @@ const QUANTITIES_OF: Readonly<Record<Model, readonly Quantity[]>> = {
 export function createBme280(load: Load = loadOptional) {
   return sensorType({
     summary: 'Bosch BME280 or BMP280 on the I2C bus: temperature, pressure and (BME280) humidity',
-    options: z.strictObject({
-      ...i2cOptions(ADDRESSES, 'its SDO pin'),
-      driver: driverOption('dtoverlay=i2c-sensor,bme280,addr=0x76'),
-    }),
+    options: () =>
+      z.strictObject({
+        ...i2cOptions(ADDRESSES, 'its SDO pin'),
+        driver: driverOption('dtoverlay=i2c-sensor,bme280,addr=0x76'),
+      }),
     measures: BME280_RANGES,
     minIntervalMs: 1000,
     defaultIntervalMs: 10_000,

@@ -18,14 +18,15 @@ const PIN_ERROR = 'must be the BCM number of a header pin, 0 to 27'
 export const DHT_OVERLAY = 'dtoverlay=dht11,gpiopin=4'
 
 /** The options of both types. */
-export const dhtOptions = z.strictObject({
-  pin: z
-    .int({ error: PIN_ERROR })
-    .min(0, PIN_ERROR)
-    .max(27, PIN_ERROR)
-    .describe('BCM number of the header pin that the data wire is on, 0 to 27.'),
-  driver: driverOption(DHT_OVERLAY),
-})
+export const dhtOptions = () =>
+  z.strictObject({
+    pin: z
+      .int({ error: PIN_ERROR })
+      .min(0, PIN_ERROR)
+      .max(27, PIN_ERROR)
+      .describe('BCM number of the header pin that the data wire is on, 0 to 27.'),
+    driver: driverOption(DHT_OVERLAY),
+  })
 
 /** A shorter interval than the vendor's cache of 3 s (dht-sensor.cpp, readDHT) would tell old values as new ones. */
 export const DHT_MIN_INTERVAL_MS = 3000

@@ -6,12 +6,13 @@ import { sensorType } from './sensor.ts'
 export const dht11 = sensorType({
   summary: 'DHT11 on one pin, read by the kernel’s driver or by node-dht-sensor in a process of its own',
   // dht11.c, dht11_decode: of a DHT11 only answers without decimals are understood.
-  options: dhtOptions.safeExtend({
-    driver: driverOption(
-      DHT_OVERLAY,
-      'A DHT11 that tells decimals needs `user` and no overlay: the kernel’s driver takes its answers for garbled.',
-    ),
-  }),
+  options: () =>
+    dhtOptions().safeExtend({
+      driver: driverOption(
+        DHT_OVERLAY,
+        'A DHT11 that tells decimals needs `user` and no overlay: the kernel’s driver takes its answers for garbled.',
+      ),
+    }),
   // Range: DHT11 datasheet, overview. No decimals: both drivers give the whole numbers only, and ±2 °C needs no more.
   measures: {
     temperature: { min: 0, max: 50, digits: 0, typical: [18, 26] },

@@ -12,15 +12,16 @@ import { findThermometers, scratchpadIn, THERMOMETER_ID, type Thermometer } from
 
 const DEVICE_ERROR = 'must be an id as in /sys/bus/w1/devices, such as 28-0316a2795c1d'
 
-const options = z.strictObject({
-  device: z
-    .string({ error: DEVICE_ERROR })
-    .regex(THERMOMETER_ID, DEVICE_ERROR)
-    .optional()
-    .describe('Its id in `/sys/bus/w1/devices`, such as `28-0316a2795c1d`. Default: the only one that there is.'),
-})
+const options = () =>
+  z.strictObject({
+    device: z
+      .string({ error: DEVICE_ERROR })
+      .regex(THERMOMETER_ID, DEVICE_ERROR)
+      .optional()
+      .describe('Its id in `/sys/bus/w1/devices`, such as `28-0316a2795c1d`. Default: the only one that there is.'),
+  })
 
-type Options = z.output<typeof options>
+type Options = z.output<ReturnType<typeof options>>
 
 /** DS18B20 datasheet, table 1: the register's value after power-on, before any conversion. */
 const POWER_ON = 85_000

@@ -14,25 +14,26 @@ const NAME_ERROR = 'must be the name of a chip, as in /sys/bus/iio/devices/*/nam
 const BUS_ERROR = 'must be the number of an I2C bus: 1 for /dev/i2c-1'
 const ADDRESS_ERROR = 'must be an I2C address, 0x03 to 0x77, without quotes'
 
-const options = z.strictObject({
-  name: z
-    .string({ error: NAME_ERROR })
-    .regex(/^[\w,.:@+-]{1,64}$/, NAME_ERROR)
-    .describe('What the driver or the device tree calls the chip: `bme280`, `si7020`, `dht11`, `dht11@4`.'),
-  bus: z
-    .int({ error: BUS_ERROR })
-    .min(0, BUS_ERROR)
-    .optional()
-    .describe('Number of its I2C bus, where several chips have the name.'),
-  address: z
-    .int({ error: ADDRESS_ERROR })
-    .min(0x03, ADDRESS_ERROR)
-    .max(0x77, ADDRESS_ERROR)
-    .optional()
-    .describe('Its I2C address, such as `0x76`, where several chips have the name.'),
-})
+const options = () =>
+  z.strictObject({
+    name: z
+      .string({ error: NAME_ERROR })
+      .regex(/^[\w,.:@+-]{1,64}$/, NAME_ERROR)
+      .describe('What the driver or the device tree calls the chip: `bme280`, `si7020`, `dht11`, `dht11@4`.'),
+    bus: z
+      .int({ error: BUS_ERROR })
+      .min(0, BUS_ERROR)
+      .optional()
+      .describe('Number of its I2C bus, where several chips have the name.'),
+    address: z
+      .int({ error: ADDRESS_ERROR })
+      .min(0x03, ADDRESS_ERROR)
+      .max(0x77, ADDRESS_ERROR)
+      .optional()
+      .describe('Its I2C address, such as `0x76`, where several chips have the name.'),
+  })
 
-type Options = z.output<typeof options>
+type Options = z.output<ReturnType<typeof options>>
 
 /** Where a house usually is, in each quantity's unit. */
 const TYPICAL: Readonly<Partial<Record<Quantity, Span['typical']>>> = {
@@ -51,6 +52,7 @@ export const iio = sensorType({
   summary:
     'Any sensor that a driver of the kernel reads (Industrial I/O), by its name; it gives those of the quantities that the chip has',
   options,
+  ownName: true,
   measures: Object.fromEntries(IIO_QUANTITIES.map((quantity) => [quantity, spanOf(quantity)])),
   minIntervalMs: 1000,
   defaultIntervalMs: 10_000,

@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod'
 import type { Clock } from '../clock.ts'
+import { late } from '../late.ts'
 import type { Logger } from '../log.ts'
 import type { Quantity, Sample, Span } from '../reading.ts'
 
@@ -38,6 +39,8 @@ export interface SensorType<O extends z.ZodObject = z.ZodObject, M extends z.Zod
   readonly summary: string
   /** The type's own options, described: error text, JSON Schema and rows of docs/configuration.md are made from it. */
   readonly options: O
+  /** Whether `name` is one of them: then it is no label for people. */
+  readonly ownName?: boolean
   readonly measures: Readonly<Partial<Record<Quantity, Span>>>
   readonly minIntervalMs: number
   readonly defaultIntervalMs: number
@@ -51,6 +54,8 @@ export interface SensorType<O extends z.ZodObject = z.ZodObject, M extends z.Zod
   readonly pins?: (options: z.output<O>) => readonly number[]
   /** Keys below `metrics.<quantity>` that this type adds to the filters, or takes from them. */
   readonly metric?: M
+  /** Whether `min` and `max` below `metrics` are among them, and filter nothing. */
+  readonly ownLimits?: boolean
   /** True for a quantity that has no range, by what stands below its `metrics`. */
   readonly unbounded?: (metric: z.output<M>) => boolean
   /**
@@ -65,7 +70,21 @@ export interface SensorType<O extends z.ZodObject = z.ZodObject, M extends z.Zod
   ) => Promise<Sensor>
 }
 
-/** Gives a sensor type its inferred types; returns it unchanged. */
-export function sensorType<O extends z.ZodObject, M extends z.ZodObject>(type: SensorType<O, M>): SensorType<O, M> {
-  return type
+/** A sensor type as its file has it: schemas are made when they are asked for, once, which a start may never do. */
+export interface SensorDescription<O extends z.ZodObject, M extends z.ZodObject>
+  extends Omit<SensorType<O, M>, 'options' | 'metric'> {
+  readonly options: () => O
+  readonly metric?: () => M
+}
+
+/** Gives a sensor type its inferred types. */
+export function sensorType<O extends z.ZodObject, M extends z.ZodObject>(
+  description: SensorDescription<O, M>,
+): SensorType<O, M> {
+  const { options, metric, ...type } = description
+  const schemas = { options: late(options), metric: metric && late(metric) }
+  // Spread, a getter would be asked for what it has at once.
+  const made = Object.defineProperty({ ...type }, 'options', { enumerable: true, get: schemas.options })
+  if (schemas.metric !== undefined) Object.defineProperty(made, 'metric', { enumerable: true, get: schemas.metric })
+  return made as SensorType<O, M> // with what was defined just now
 }

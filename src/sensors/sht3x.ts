@@ -32,7 +32,7 @@ const MEASURE_MS = 16
 export function createSht3x(load: Load = loadOptional) {
   return sensorType({
     summary: 'Sensirion SHT30, SHT31 or SHT35 on the I2C bus: temperature and humidity',
-    options: z.strictObject(i2cOptions(ADDRESSES, 'its ADDR pin')),
+    options: () => z.strictObject(i2cOptions(ADDRESSES, 'its ADDR pin')),
     // 'Sensor performance': specified ranges, and repeatability (0.04 °C, 0.08 %).
     measures: {
       temperature: { min: -40, max: 125, digits: 2, typical: [18, 24] },

@@ -26,7 +26,7 @@ const MEASURE_MS = 9
 export function createSht4x(load: Load = loadOptional) {
   return sensorType({
     summary: 'Sensirion SHT40, SHT41, SHT43 or SHT45 on the I2C bus: temperature and humidity',
-    options: z.strictObject(i2cOptions(ADDRESSES, 'the letter in its name')),
+    options: () => z.strictObject(i2cOptions(ADDRESSES, 'the letter in its name')),
     // 'Humidity and temperature sensor specifications': specified ranges, and repeatability (0.04 °C, 0.08 %).
     measures: {
       temperature: { min: -40, max: 125, digits: 2, typical: [18, 24] },

@@ -35,42 +35,45 @@ const TYPICAL: Readonly<Record<Quantity, Span['typical']>> = {
   throttled: [0, 1],
 }
 
-const every = z.int({ error: 'must be a whole number' }).min(1, 'must be at least 1').optional()
-const number = z.number({ error: 'must be a number' }).optional()
+const every = () => z.int({ error: 'must be a whole number' }).min(1, 'must be at least 1').optional()
+const number = () => z.number({ error: 'must be a number' }).optional()
 
-const metric = z
-  .object({
-    shape: z
-      .enum(SHAPES, { error: `must be ${SHAPES.slice(0, -1).join(', ')} or ${SHAPES.at(-1)}` })
-      .default('sine')
-      .describe(
-        '`constant`; `ramp` from min to max, then again; `sine` between min and max; `step`, half a period at min, half at max; `random` between min and max, the same sequence at each start; `counter`, 0, 1, 2 … one more for each good read, without min, max and range.',
-      ),
-    min: number.describe('Lowest value of the signal. Default: what is usual for the quantity.'),
-    max: number.describe('Highest value of the signal. Default: what is usual for the quantity.'),
-    period: positiveDuration.prefault('1m').describe('Of `ramp`, `sine` and `step`, from the first opening on.'),
-    value: number.describe('Of `constant`. Default: the middle of min and max.'),
-  })
-  .superRefine(({ shape, value }, context) => {
-    // What would have no effect is not what its writer meant.
-    if (value === undefined || shape === 'constant') return
-    context.addIssue({ code: 'custom', path: ['value'], message: 'needs shape: constant beside it' })
-  })
+const metric = () =>
+  z
+    .object({
+      shape: z
+        .enum(SHAPES, { error: `must be ${SHAPES.slice(0, -1).join(', ')} or ${SHAPES.at(-1)}` })
+        .default('sine')
+        .describe(
+          '`constant`; `ramp` from min to max, then again; `sine` between min and max; `step`, half a period at min, half at max; `random` between min and max, the same sequence at each start; `counter`, 0, 1, 2 … one more for each good read, without min, max and range.',
+        ),
+      min: number().describe('Lowest value of the signal. Default: what is usual for the quantity.'),
+      max: number().describe('Highest value of the signal. Default: what is usual for the quantity.'),
+      period: positiveDuration().prefault('1m').describe('Of `ramp`, `sine` and `step`, from the first opening on.'),
+      value: number().describe('Of `constant`. Default: the middle of min and max.'),
+    })
+    .superRefine(({ shape, value }, context) => {
+      // What would have no effect is not what its writer meant.
+      if (value === undefined || shape === 'constant') return
+      context.addIssue({ code: 'custom', path: ['value'], message: 'needs shape: constant beside it' })
+    })
 
-type Metric = z.output<typeof metric>
+type Metric = z.output<ReturnType<typeof metric>>
 
 export const simulated = sensorType({
   summary: 'Signals and faults on demand; what it measures is listed below `metrics`',
-  options: z.object({
-    fail_every: every.describe('Every Nth read fails; this goes before the two below.'),
-    hang_every: every.describe('Every Nth read never answers, and runs into its deadline.'),
-    spike_every: every.describe('Every Nth read gives values that no sensor can give; a `counter` counts on.'),
-  }),
+  options: () =>
+    z.object({
+      fail_every: every().describe('Every Nth read fails; this goes before the two below.'),
+      hang_every: every().describe('Every Nth read never answers, and runs into its deadline.'),
+      spike_every: every().describe('Every Nth read gives values that no sensor can give; a `counter` counts on.'),
+    }),
   measures: measuresEverything(),
   minIntervalMs: 10,
   defaultIntervalMs: 1000,
   hardware: false,
   metric,
+  ownLimits: true,
   unbounded: ({ shape }) => shape === 'counter',
   async open(options, { clock, name }) {
     const signals = signalsOf(options.metrics)
@@ -165,7 +168,7 @@ function signalsOf(metrics: Readonly<Partial<Record<Quantity, Metric>>>): readon
     return own === undefined ? [] : [[quantity, signalOf(quantity, own)]]
   })
   if (listed.length > 0) return listed
-  const usual = metric.parse({})
+  const usual = metric().parse({})
   return (['temperature', 'humidity'] as const).map((quantity) => [quantity, signalOf(quantity, usual)])
 }
 

@@ -19,26 +19,27 @@ import {
 import { createReader, type SystemReader } from './system-reader.ts'
 import { unlessAborted } from './turns.ts'
 
-const options = z.object({
-  disk: z
-    .string({ error: 'must be a path' })
-    .startsWith('/', 'must be a path that begins with /')
-    .default('/')
-    .describe('`disk_used` tells of the file system that this path is on.'),
-  interface: z
-    .string({ error: 'must be the name of a network interface, such as wlan0' })
-    .regex(/^[^\s/:]{1,15}$/, 'must be the name of a network interface, such as wlan0')
-    .optional()
-    .describe('`wifi_signal` tells of this interface. Default: the first that is connected.'),
-  throttled: z
-    .boolean({ error: 'must be true or false' })
-    .default(true)
-    .describe(
-      'Whether to read `throttled`. Kernels of Raspberry Pi OS have its file until the spring of 2025 and write one warning to their log when it is first read; later kernels have no such file.',
-    ),
-})
+const options = () =>
+  z.object({
+    disk: z
+      .string({ error: 'must be a path' })
+      .startsWith('/', 'must be a path that begins with /')
+      .default('/')
+      .describe('`disk_used` tells of the file system that this path is on.'),
+    interface: z
+      .string({ error: 'must be the name of a network interface, such as wlan0' })
+      .regex(/^[^\s/:]{1,15}$/, 'must be the name of a network interface, such as wlan0')
+      .optional()
+      .describe('`wifi_signal` tells of this interface. Default: the first that is connected.'),
+    throttled: z
+      .boolean({ error: 'must be true or false' })
+      .default(true)
+      .describe(
+        'Whether to read `throttled`. Kernels of Raspberry Pi OS have its file until the spring of 2025 and write one warning to their log when it is first read; later kernels have no such file.',
+      ),
+  })
 
-type Options = z.output<typeof options>
+type Options = z.output<ReturnType<typeof options>>
 
 export const system = sensorType({
   summary: 'The machine: CPU temperature, load, memory, disk, uptime, Wi-Fi signal, under-voltage, throttling',

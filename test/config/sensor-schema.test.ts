@@ -5,16 +5,18 @@ import { sensorType } from '../../src/sensors/sensor.ts'
 
 const trial = sensorType({
   summary: 'a type with rules across its keys',
-  options: z
-    .object({ low: z.number().default(0), high: z.number().default(9) })
-    .refine(({ low, high }) => low < high, { error: 'low must be below high', path: ['low'] }),
+  options: () =>
+    z
+      .object({ low: z.number().default(0), high: z.number().default(9) })
+      .refine(({ low, high }) => low < high, { error: 'low must be below high', path: ['low'] }),
   measures: { temperature: { min: 0, max: 50, digits: 1, typical: [18, 24] } },
   minIntervalMs: 2000,
   defaultIntervalMs: 90_000,
   hardware: false,
-  metric: z
-    .object({ window: z.int().default(3) })
-    .refine(({ window }) => window % 2 === 1, { error: 'must be odd', path: ['window'] }),
+  metric: () =>
+    z
+      .object({ window: z.int().default(3) })
+      .refine(({ window }) => window % 2 === 1, { error: 'must be odd', path: ['window'] }),
   open: () => Promise.reject(new Error('not to be opened')),
 })
 

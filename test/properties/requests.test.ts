@@ -39,7 +39,7 @@ holds('any bytes are a request that can be carried out, or a reason why not', pa
     expect(parsed.refusal.length).toBeLessThan(1500)
   } else {
     expect(ACTION_NAMES).toContain(parsed.action)
-    expect(actions[parsed.action].args.strict().parse(parsed.args)).toEqual(parsed.args)
+    expect(actions[parsed.action].args().strict().parse(parsed.args)).toEqual(parsed.args)
   }
   if (parsed.id !== undefined) expect(['string', 'number']).toContain(typeof parsed.id)
 })

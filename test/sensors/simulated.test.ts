@@ -306,7 +306,7 @@ describe('the schema of a simulated sensor', () => {
 describe('the stand-in for hardware', () => {
   const chip = sensorType({
     summary: 'a chip',
-    options: z.object({ address: z.int().default(0x76) }),
+    options: () => z.object({ address: z.int().default(0x76) }),
     measures: {
       temperature: { min: -40, max: 85, digits: 2, typical: [19, 24] },
       humidity: { min: 0, max: 100, digits: 1, typical: [35, 60] },
