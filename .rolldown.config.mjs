@@ -23,6 +23,8 @@ const STUBS = {
   // A log that is written by a thread of its own. Ours is written where it is called, all of a line before the end.
   'thread-stream': 'module.exports = undefined',
   worker_threads: 'exports.isMainThread = true',
+  // For one line of the log's: whether its descriptor is a number.
+  assert: 'module.exports = (claim, message) => { if (!claim) throw new Error(message) }',
   // Told to compile no schema before the first one is made: one that was made before is compiled all the same.
   zod: `import { z } from ${JSON.stringify(join(top, 'node_modules/zod/index.js'))}; z.config({ jitless: true }); export { z }`,
 }

@@ -36,7 +36,7 @@ export async function createWorld(
     },
     stateFolder: stateFolder(),
     runtimeFolder: process.env.RUNTIME_DIRECTORY?.split(':')[0],
-    timeSynchronised: askTimedatectl,
+    timeSynchronised: () => askTimedatectl(),
     random: Math.random,
   }
 }
