@@ -95,6 +95,31 @@ describe('the agent’s second start', () => {
     expect(agent.output()).not.toMatch(/"pin":17/)
   })
 
+  it('after one that was cut off uses nothing of before, and makes all of it anew', async () => {
+    const run = join(folder, 'run')
+    await mkdir(run)
+    const env = { RUNTIME_DIRECTORY: run }
+    await live({ env })
+    await expect.poll(() => readdir(run)).not.toContain('starting')
+    await writeFile(join(run, 'starting'), '') // as a crash leaves it
+    const { files, config } = await kept({ env })
+    const cutOff = 'not used: the start before was cut off, kept'
+    expect([config, files['agent.js'], files['mock.js']]).toEqual([cutOff, cutOff, cutOff])
+    const third = await kept({ env })
+    expect([third.config, third.files['agent.js']]).toEqual(['used', 'used'])
+  })
+
+  it('after one whose configuration was wrong uses what there is', async () => {
+    const run = join(folder, 'run')
+    await mkdir(run)
+    const env = { RUNTIME_DIRECTORY: run }
+    await live({ env })
+    await writeFile(join(folder, 'config.yaml'), `${CONFIG}wrong: 1\n`)
+    expect(await begin({ env }).exited).toBe(78)
+    await writeFile(join(folder, 'config.yaml'), CONFIG)
+    expect((await kept({ env })).files['agent.js']).toBe('used')
+  })
+
   it('with other flags of V8 compiles anew, and then has that', async () => {
     await live()
     const life = { env: { NODE_OPTIONS: '--stack-trace-limit=7' } }

@@ -10,7 +10,8 @@ import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import vm from 'node:vm'
-import { isOurs, keepFile, readKept } from './kept-file.ts'
+import { isOurs, keepFile, NOT_USABLE, readKept } from './kept-file.ts'
+import { setStartMark } from './start-mark.ts'
 
 /** What became of each file of the program, for a log: used, or why it was compiled, and whether it was kept then. */
 export type Told = Readonly<Record<string, string>>
@@ -20,6 +21,10 @@ export interface CodeCache {
   readonly place: string
   /** The folder of the program's files. */
   readonly program: string
+  /** Whether what lies there may be used: not after a start that was cut off, perhaps because it was. */
+  readonly usable: boolean
+  /** The start has come to its end, good or bad: what was used did no harm. */
+  started(): void
   /** Writes what was compiled, once. Keeps the processor for some hundredths of a second. Never rejects. */
   keep(): Promise<Told>
 }
@@ -62,22 +67,30 @@ export function useCodeCache(
     return undefined // where there is no folder, there is no cache
   }
   const { extensions } = createRequire(import.meta.url)
-  const { load, keep } = createCodeCache(place)
+  const mark = setStartMark(env.RUNTIME_DIRECTORY?.split(':')[0])
+  const usable = !mark.cutOff
+  const { load, keep } = createCodeCache(place, usable)
   const usual = extensions['.js'] as Load // Node.js's own, of which the types tell less
   extensions['.js'] = (module: Loading, file: string) =>
     dirname(file) === program ? load(module, file) : usual(module, file)
-  return { place, program, keep }
+  return { place, program, usable, started: mark.remove, keep }
 }
 
-/** @param place the folder of the cache, which is trusted */
-export function createCodeCache(place: string): { readonly load: Load; readonly keep: CodeCache['keep'] } {
+/**
+ * @param place the folder of the cache, which is trusted
+ * @param usable false: what lies there is only replaced
+ */
+export function createCodeCache(
+  place: string,
+  usable = true,
+): { readonly load: Load; readonly keep: CodeCache['keep'] } {
   const told: Record<string, string> = {}
   const compiled = new Map<string, Compiled>()
 
   function load(module: Loading, file: string): void {
     const name = basename(file)
     const { text, key } = read(file)
-    const kept = readKept(join(place, `${name}.code`), key)
+    const kept = usable ? readKept(join(place, `${name}.code`), key) : NOT_USABLE
     const script = new vm.Script(`${BEFORE}${text}${AFTER}`, {
       filename: file,
       lineOffset: -1,

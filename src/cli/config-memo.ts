@@ -17,7 +17,7 @@ import type { MqttConfig } from '../config/schema.ts'
 import { type ConfigNode, entry } from '../config/tree.ts'
 import { messageOf } from '../errors.ts'
 import type { CodeCache } from './code-cache.ts'
-import { keepFile, readKept } from './kept-file.ts'
+import { keepFile, NOT_USABLE, readKept } from './kept-file.ts'
 
 export interface ConfigMemo {
   /** As `loadConfig` does. @throws ConfigError */
@@ -33,7 +33,11 @@ const PART = 'mqtt'
 type Kept = Pick<Read, 'config' | 'warnings'> & { readonly part: ConfigNode | undefined }
 
 /** @param program where one of its files is another, nothing of before is good */
-export function createConfigMemo({ place, program }: Pick<CodeCache, 'place' | 'program'>): ConfigMemo {
+export function createConfigMemo({
+  place,
+  program,
+  usable,
+}: Pick<CodeCache, 'place' | 'program' | 'usable'>): ConfigMemo {
   const memo = join(place, 'config.memo')
   let told = 'not read'
   let fresh: { readonly key: string; readonly read: Read } | undefined
@@ -42,7 +46,7 @@ export function createConfigMemo({ place, program }: Pick<CodeCache, 'place' | '
     async load(file, env) {
       const text = await readText(file)
       const key = keyOf(text, file, env, program)
-      const found = readKept(memo, key)
+      const found = usable ? readKept(memo, key) : NOT_USABLE
       if (typeof found !== 'string') {
         told = 'used'
         return withNamedFiles(readOf(deserialize(found) as Kept), file, env) // by its sum, as it was written

@@ -7,6 +7,9 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import { codeOf, messageOf } from '../errors.ts'
 import { pack, unpack } from './packed-code.ts'
 
+/** Why nothing is even looked at. */
+export const NOT_USABLE = 'not used: the start before was cut off'
+
 /** Writable by the group or by others. */
 const OTHERS_WRITE = 0o022
 

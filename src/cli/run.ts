@@ -53,15 +53,20 @@ export async function run(flags: RunFlags, codeCache?: CodeCache): Promise<numbe
     for (const warning of warnings) log.warn(formatProblem(file, warning))
     const onReady = (ready: Agent): void => {
       agent = ready
+      codeCache?.started()
       if (codeCache !== undefined) void keepForNext(codeCache, memo, log, ended)
       if (hungUp) onHangUp()
     }
     const ended = AbortSignal.any([signal, failed.signal])
     const world = { ...(await createWorld(config, log, simulate, load)), onReady }
     await runAgent(config, world, ended)
+    if (!failed.signal.aborted) codeCache?.started()
     return failed.signal.aborted ? EXIT.failed : EXIT.ok
   } catch (error) {
-    if (error instanceof ConfigError) throw error
+    if (error instanceof ConfigError) {
+      codeCache?.started()
+      throw error
+    }
     log.fatal({ reason: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, 'internal error')
     return EXIT.failed
   }

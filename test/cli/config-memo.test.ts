@@ -54,7 +54,7 @@ interface Life {
 
 /** One life: what it loads, and what is told of it after it was kept. @throws ConfigError */
 async function live(env = HERE): Promise<Life> {
-  const kept = createConfigMemo({ place, program })
+  const kept = createConfigMemo({ place, program, usable: true })
   const { config, warnings } = await kept.load(file, env)
   return { config, warnings, told: await kept.keep() }
 }
@@ -79,7 +79,7 @@ describe('a configuration', () => {
   it('is written once, and not where it was used', async () => {
     await live()
     const { ino } = statSync(memo)
-    const kept = createConfigMemo({ place, program })
+    const kept = createConfigMemo({ place, program, usable: true })
     await kept.load(file, HERE)
     await kept.keep()
     await kept.keep()
