@@ -1,6 +1,6 @@
 /** Who takes part: the built agent and its floors, and how each is told to do one and the same job. */
 import { execFile } from 'node:child_process'
-import { access, copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { access, constants, copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { findProgram } from './broker.ts'
@@ -165,7 +165,12 @@ async function paho({ top }: Wanted): Promise<Contestant | Absent> {
 async function nodeFor({ alone }: Job, node: string, folder: string): Promise<string> {
   if (alone === undefined) return node
   const copy = join(folder, 'node')
-  await copyFile(node, copy)
+  // Once: while one contestant begins, a file that is written for another would be busy for both.
+  await copyFile(node, copy, constants.COPYFILE_EXCL).catch(async (error: unknown) => {
+    await access(copy, constants.X_OK).catch(() => {
+      throw error
+    })
+  })
   return copy
 }
 

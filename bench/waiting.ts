@@ -8,6 +8,9 @@ import type { Bench } from './suite.ts'
 /** Under an emulator a start takes minutes. */
 export const START_DEADLINE_MS = 300_000
 
+/** After a start that does not count: 2 s after it is ready, the agent keeps what the next one uses. */
+export const KEEP_MS = 4000
+
 /** Resolves with the time when the message came, on `performance.now()`. @throws Error where it does not come */
 export async function until(
   ear: Ear,

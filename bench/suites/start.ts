@@ -3,12 +3,10 @@ import { type Job, NODE, STATUS } from '../contestants.ts'
 import { Ear, type Heard } from '../ear.ts'
 import { cpuMs } from '../proc.ts'
 import type { Bench, Suite } from '../suite.ts'
-import { begun, isOnline, isRecord, pass, START_DEADLINE_MS, until } from '../waiting.ts'
+import { begun, isOnline, isRecord, KEEP_MS, pass, START_DEADLINE_MS, until } from '../waiting.ts'
 
 /** For what goes on after the first reading to be over before the end. */
 const SETTLE_MS = 300
-/** After the start that does not count: the agent keeps its compiled code 2 s after it is ready. */
-const KEEP_MS = 4000
 const LATE_MS = 10_000
 const OWN = 'start'
 
