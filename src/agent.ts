@@ -19,6 +19,7 @@ import { readHost, readMachineId } from './host.ts'
 import type { Logger } from './log.ts'
 import { Manifest } from './manifest.ts'
 import { Mqtt } from './mqtt.ts'
+import { onceATurn } from './once-a-turn.ts'
 import type { ReadTime } from './outbox/record-clock.ts'
 import { Parts } from './parts.ts'
 import { createPins } from './pins.ts'
@@ -142,11 +143,13 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
     session: mqtt.session,
     rules: rules.health(),
   }))
-  const tell = (): void => {
+  const tellNow = (): void => {
     mqtt.publish(telemetry.health(health.report()))
     void notifier.status(health.line())
   }
+  const tell = onceATurn(tellNow)
   const publish = (message: Message): void => mqtt.publish(message)
+  const announce = onceATurn(() => publish(birth.message()))
   const store = (record: Message, read?: ReadTime): void => {
     records.put(record, read)
     mqtt.drain()
@@ -177,7 +180,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
       onFault: rules.pinFault,
       publish(message) {
         publish(message)
-        if (birth.outdated()) publish(birth.message()) // the backend was found after the first birth
+        if (birth.outdated()) announce() // the backend was found after the first birth
       },
     },
     stop,
@@ -201,7 +204,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
             onStatus: rules.sensorStatus,
             sequence: () => sequence(`sensor ${sensor.id ?? ''}`),
             onOpen(quantities) {
-              if (birth.opened(sensor, quantities)) publish(birth.message())
+              if (birth.opened(sensor, quantities)) announce()
               retention.opened(sensor, quantities)
             },
           },
@@ -284,7 +287,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
       records.connected(connected)
       retention.connected(connected)
       if (connected) rules.renew()
-      tell()
+      tellNow() // among what is said first
     },
     kept: manifest,
     onTaken: (message) => retention.taken(message),
@@ -346,7 +349,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   const loops = [
     mqtt.run(stop),
     time.run(stop),
-    every('health', HEALTH_EVERY_MS, tell),
+    every('health', HEALTH_EVERY_MS, tellNow),
     every('status', STATUS_EVERY_MS, () => void notifier.status(health.line())),
   ]
   if (notifier.watchdogMs !== undefined) {

@@ -78,14 +78,15 @@ export function createRetention(options: RetentionOptions) {
     /** All sensors have been opened, or have failed: there is something to tell. */
     ready(): void {
       ready = true
+      sweep()
       tell()
     },
 
-    /** What an opened sensor has. */
+    /** What an opened sensor has. Of all those of the start nothing is done before the last. */
     opened(sensor: SensorConfig, quantities: readonly Quantity[]): void {
       const news = String(known.get(keyOf(sensor))) !== String(quantities)
       known.set(keyOf(sensor), quantities)
-      if (!news) return
+      if (!news || !ready) return
       sweep()
       tell()
     },

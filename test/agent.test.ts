@@ -17,7 +17,12 @@ const never = (): Promise<never> => new Promise(() => {})
 type Folders = Pick<World, 'stateFolder' | 'runtimeFolder'>
 
 /** An agent without a broker, whose pins are the board's, but for what `stuck` puts in the place of it. */
-async function start(pins: string, stuck: (board: MockBoard) => Partial<Gpio>, folders: Partial<Folders> = {}) {
+async function start(
+  pins: string,
+  stuck: (board: MockBoard) => Partial<Gpio>,
+  folders: Partial<Folders> = {},
+  sensors: readonly string[] = [],
+) {
   const clock = new FakeClock()
   const { log, told } = recordLog()
   const board = createMockGpio({ clock, log })
@@ -30,10 +35,12 @@ async function start(pins: string, stuck: (board: MockBoard) => Partial<Gpio>, f
     close: () => board.close(),
     ...stuck(board),
   }
-  const text = `mqtt: { url: 'mqtt://127.0.0.1:${await freePort()}' }\ngpio: ${pins}\n`
+  const text = `mqtt: { url: 'mqtt://127.0.0.1:${await freePort()}' }\ngpio: ${pins}\nsensors: [${sensors}]\n`
   const { config } = parseConfig(text, 'config.yaml', { env: {}, hostname: 'pi' })
   if (config === undefined) throw new Error('the configuration is wrong')
   const controller = new AbortController()
+  const statusLines: string[] = []
+  const silent = createNotifier({ env: {}, pid: 1, clock, log })
   let onReady = (): void => {}
   const ready = new Promise<void>((resolve) => {
     onReady = resolve
@@ -43,7 +50,12 @@ async function start(pins: string, stuck: (board: MockBoard) => Partial<Gpio>, f
     {
       ...{ clock, gpio, log, root: '/nowhere', simulate: false, version: '0' },
       ...{ stateFolder: undefined, runtimeFolder: undefined, ...folders },
-      notifier: createNotifier({ env: {}, pid: 1, clock, log }),
+      notifier: {
+        ...silent,
+        async status(line) {
+          statusLines.push(line)
+        },
+      },
       password: async () => undefined,
       random: Math.random,
       onReady: () => onReady(),
@@ -56,10 +68,13 @@ async function start(pins: string, stuck: (board: MockBoard) => Partial<Gpio>, f
     const done = event.finally(() => {
       over = true
     })
-    while (!over) await clock.advance(1000)
+    while (!over) {
+      await clock.advance(1000)
+      await new Promise((resolve) => setTimeout(resolve, 1)) // for real files: the clock would run away from them
+    }
     await done
   }
-  return { board, clock, told, until, ready, ended, stop: () => controller.abort() }
+  return { board, clock, told, statusLines, until, ready, ended, stop: () => controller.abort() }
 }
 
 it('opens the inputs though an output never opens', async () => {
@@ -119,4 +134,16 @@ it('counts on from the total of an earlier run, in memory at once, and on the ca
   while ((await kept(card)) === '{"5":1000}');
   expect(await kept(card)).toBe('{"5":1002}')
   await rm(folder, { recursive: true })
+})
+
+it('tells how it is a few times while 300 sensors come online, not once for each of them', async () => {
+  const ids = Array.from({ length: 300 }, (_, index) => `s${index}`)
+  const sensors = ids.map((id) => `{ id: ${id}, type: simulated, interval: 1h }`)
+  const agent = await start('{}', () => ({}), {}, sensors)
+  await agent.until(agent.ready)
+  await agent.clock.advance(1000)
+  expect(agent.statusLines.at(-1)).toBe('broker away, 300 sensors ok, 300 queued')
+  expect(agent.statusLines.length).toBeLessThan(20)
+  agent.stop()
+  await agent.until(agent.ended)
 })
