@@ -11,11 +11,15 @@ export interface BrokerBench {
   readonly observer: Observer
 }
 
-/** `cleanups`: to be called from the last to the first. `name`: of the folder, for who finds one. */
-export async function brokerBench(cleanups: (() => unknown)[], name: string): Promise<BrokerBench> {
+/** `cleanups`: to be called from the last to the first. `name`: of the folder, for who finds one. `extra`: as `startMosquitto`. */
+export async function brokerBench(
+  cleanups: (() => unknown)[],
+  name: string,
+  extra?: readonly string[],
+): Promise<BrokerBench> {
   const folder = await mkdtemp(join(tmpdir(), `sensor-node-${name}-`))
   cleanups.push(() => rm(folder, { recursive: true, force: true }))
-  const mosquitto = await startMosquitto()
+  const mosquitto = await startMosquitto(extra)
   cleanups.push(() => mosquitto.stop())
   const observer = await observe(mosquitto.url)
   cleanups.push(() => observer.end())
