@@ -15,6 +15,8 @@ export class GatheredWrites {
   readonly #socket: Duplex
   #buffer = Buffer.allocUnsafeSlow(CAPACITY)
   #used = 0
+  /** The one before, which the socket may still read from, unless it has nothing to hand on. */
+  #before: Buffer<ArrayBuffer> | undefined
   /** Waits for the end of this turn. */
   #gathering = false
 
@@ -45,10 +47,14 @@ export class GatheredWrites {
   /** What was written so far goes to the socket now. */
   flush(): void {
     const socket = this.#socket
-    if (this.#used === 0 || socket.destroyed) return
-    socket.write(this.#buffer.subarray(0, this.#used))
+    const written = this.#buffer.subarray(0, this.#used)
     this.#used = 0
-    // Nearly always the kernel has all of it by now. Else the socket still reads from the buffer.
-    if (socket.writableLength > 0) this.#buffer = Buffer.allocUnsafeSlow(CAPACITY)
+    if (written.length === 0 || socket.destroyed) return
+    const free = socket.writableLength === 0 ? this.#before : undefined
+    socket.write(written)
+    // Of TCP the kernel nearly always has all of it by now. Else, and always of TLS, the socket still reads from the buffer.
+    if (socket.writableLength === 0) return
+    this.#before = this.#buffer
+    this.#buffer = free ?? Buffer.allocUnsafeSlow(CAPACITY)
   }
 }

@@ -170,6 +170,44 @@ describe('a connection that is bounded', () => {
     expect(chunks.map(String)).toEqual(['first', 'second', 'third'])
   })
 
+  it('of a socket that takes a moment for each, as of TLS, uses two buffers in turn, and never one that is read from', async () => {
+    const written: { readonly chunk: Buffer; readonly done: () => void }[] = []
+    const socket = new Duplex({
+      read() {},
+      write: (chunk: Buffer, _, done) => written.push({ chunk, done }),
+    })
+    const outer = bounded(socket, (chunk) => [chunk])
+    const seen: string[] = []
+    /** The socket is done with all that it has. */
+    const take = async (): Promise<void> => {
+      for (let next = written.shift(); next !== undefined; next = written.shift()) {
+        buffers.add(next.chunk.buffer)
+        seen.push(String(next.chunk))
+        next.done()
+        await settled()
+      }
+    }
+    let buffers = new Set<ArrayBufferLike>()
+    const sent: string[] = []
+    const send = async (): Promise<void> => {
+      sent.push(`part ${sent.length}`)
+      outer.write(sent.at(-1) ?? '')
+      await settled()
+    }
+    for (let turn = 0; turn < 10; turn += 1) {
+      await send()
+      await take()
+    }
+    expect(buffers.size).toBe(2)
+    for (const atOnce of [3, 1, 2, 5, 1, 1]) {
+      buffers = new Set()
+      for (let part = 0; part < atOnce; part += 1) await send()
+      await take()
+      expect(buffers.size).toBe(atOnce)
+    }
+    expect(seen).toEqual(sent)
+  })
+
   it('keeps all of what is more than its buffer, in order, and of the largest message', async () => {
     const { outer, written } = pair()
     const parts = ['ä'.repeat(5000), 'b'.repeat(9000), Buffer.alloc(70_000, 'c'), '€'.repeat(30_000), 'end']
@@ -193,6 +231,15 @@ describe('a connection that is bounded', () => {
     outer.write('lost')
     outer.destroy()
     outer.write('too late')
+    await settled()
+    expect(written).toEqual([])
+  })
+
+  it('throws nothing where the socket is gone before anybody has heard of it, however much is written', async () => {
+    const { outer, socket, written } = pair()
+    outer.write('lost')
+    socket.destroy()
+    for (let part = 0; part < 1000; part += 1) outer.write(Buffer.alloc(100))
     await settled()
     expect(written).toEqual([])
   })
