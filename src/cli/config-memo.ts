@@ -4,7 +4,7 @@
  * conditions; good for the very text, machine, program and Node.js that it was made of, and for nothing else. Files that
  * the configuration names are looked at at each start, and warnings are told at each start.
  *
- * Never kept: what is wrong, what came from the environment, and a configuration that holds a password.
+ * Never kept: what is wrong, what came from the environment, and a configuration that holds a password, be it in a comment.
  */
 import { readdirSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -13,7 +13,6 @@ import { isDeepStrictEqual } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
 import { type LoadEnv, type Loaded, type Read, withNamedFiles } from '../config/loaded.ts'
 import { readText } from '../config/read-text.ts'
-import type { MqttConfig } from '../config/schema.ts'
 import { type ConfigNode, entry } from '../config/tree.ts'
 import { messageOf } from '../errors.ts'
 import type { CodeCache } from './code-cache.ts'
@@ -28,6 +27,9 @@ export interface ConfigMemo {
 
 /** Below this are the places that the checks of named files point at. */
 const PART = 'mqtt'
+
+/** A line of a password, also one that is commented out. The key of a file with the password is another. */
+const PASSWORD = /\bpassword["']?[ \t]*:/i
 
 /** What is kept. There were no problems. */
 type Kept = Pick<Read, 'config' | 'warnings'> & { readonly part: ConfigNode | undefined }
@@ -70,7 +72,8 @@ export function createConfigMemo({
 
 async function keep(memo: string, key: string, { config, warnings, root }: Read): Promise<string> {
   const kept: Kept = { config, warnings, part: entry(root, PART) }
-  const reason = holdsPassword(config.mqtt) || takesFromOutside(root) ? 'it is not for a disk' : undefined
+  const secret = config.mqtt.password !== undefined || PASSWORD.test(key) || takesFromOutside(root)
+  const reason = secret ? 'it is not for a disk' : undefined
   if (reason === undefined) {
     const bytes = serialize(kept)
     if (isDeepStrictEqual(deserialize(bytes), kept)) return keepFile(memo, key, bytes)
@@ -80,10 +83,6 @@ async function keep(memo: string, key: string, { config, warnings, root }: Read)
     () => `not kept: ${reason ?? 'it can not be written down'}`,
     (error: unknown) => `not kept, and not removed: ${messageOf(error)}`,
   )
-}
-
-function holdsPassword({ password }: MqttConfig): boolean {
-  return password !== undefined
 }
 
 /** Whether anything in the file stands for a value of the environment. */

@@ -258,6 +258,8 @@ describe('never kept', () => {
   const SECRETS: [string, string, LoadEnv['env']][] = [
     ['a password', `mqtt: { username: u, password: hunter2 }\n${TEXT}`, {}],
     ['a password from the environment', `mqtt: { username: u, password: "\${PW}" }\n${TEXT}`, { PW: 'hunter2' }],
+    ['a password that is commented out', `mqtt:\n  username: u\n  # password: hunter2\n${TEXT}`, {}],
+    ['a password in quotes that is commented out', `mqtt: { username: u } # "Password" : 'hunter2'\n${TEXT}`, {}],
     ['anything from the environment', `node: { id: "\${PW}" }\n${TEXT}`, { PW: 'hunter2' }],
     ['a part of a word from the environment', `node: { id: "a\${PW}" }\n${TEXT}`, { PW: 'hunter2' }],
   ]
