@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { parseDuration } from './duration.ts'
+import { messageOf } from './errors.ts'
 import { late } from './late.ts'
 
 /** Throws at what is no text. */
@@ -65,6 +66,19 @@ export function textOf(payload: Uint8Array, noun: string): { readonly text: stri
     return { text: TEXT.decode(payload).trim() }
   } catch {
     return { refusal: `the ${noun} is not text` }
+  }
+}
+
+/**
+ * What `parse` makes of a message. The library that checks JSON is loaded with the first message that needs it: where its
+ * file is gone by then, in the middle of an upgrade or on a card that fails, that costs the message, and not the agent.
+ */
+export function orRefusal<T>(parse: () => T): T | { readonly refusal: string } {
+  try {
+    return parse()
+  } catch (error) {
+    const [reason] = messageOf(error).split('\n')
+    return { refusal: `internal error: ${reason}` }
   }
 }
 

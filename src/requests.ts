@@ -8,6 +8,7 @@ import { type Clock, calledOff } from './clock.ts'
 import type { RemoteConfig } from './config/schema.ts'
 import { LATE, withDeadline } from './deadline.ts'
 import { messageOf, Refused } from './errors.ts'
+import { orRefusal } from './inbound-json.ts'
 import { createLimitedWarning } from './limited-warning.ts'
 import { createLife } from './message-life.ts'
 import { type ParsedRequest, parseRequest } from './request.ts'
@@ -55,7 +56,7 @@ export function createRequests({ telemetry, node, publish, clock, signal }: Requ
   async function hear(message: Incoming): Promise<void> {
     if (allowed.length === 0) return // switched off a moment ago
     if (message.retained && message.payload.length === 0) return // somebody clears a retained request
-    const parsed = parseRequest(message.payload, allowed)
+    const parsed = orRefusal(() => parseRequest(message.payload, allowed))
     try {
       // A promise only where the action takes time: others are answered before the next message is looked at.
       const answer = act(understood(message, parsed))

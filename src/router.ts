@@ -7,6 +7,7 @@ import type { Clock } from './clock.ts'
 import { type Command, type Parsed, parseCommand } from './command.ts'
 import { messageOf, Refused } from './errors.ts'
 import type { Level } from './gpio/gpio.ts'
+import { orRefusal } from './inbound-json.ts'
 import { createLimitedWarning } from './limited-warning.ts'
 import type { Logger } from './log.ts'
 import { createLife } from './message-life.ts'
@@ -44,7 +45,7 @@ export function createRouter(options: RouterOptions) {
     const name = telemetry.commandPin(topic)
     if (name === undefined) return
     if (retained && payload.length === 0) return // somebody clears a retained command
-    const parsed = parseCommand(payload)
+    const parsed = orRefusal(() => parseCommand(payload))
     try {
       const { pin, command, check } = understand(name, message, parsed)
       const state = await pins.command(pin, command, check)

@@ -92,6 +92,25 @@ describe('a command', () => {
     expect(told('warn')).toEqual([])
   })
 
+  it('that can not be checked, by a fault of ours, is refused, and the next one is carried out', async () => {
+    class Broken extends Uint8Array {
+      #asked = 0
+      override get length(): number {
+        this.#asked += 1
+        if (this.#asked === 1) throw new Error('Cannot find module\nRequire stack')
+        return this.byteLength
+      }
+    }
+    const { send, commands, errors } = bench()
+    await send('17', new Broken(new TextEncoder().encode('{"state":"on"}')))
+    expect(commands).toEqual([])
+    expect(errors()).toMatchObject([
+      { topic: 'gpio/17/error', error: 'internal error: Cannot find module', command: '{"state":"on"}' },
+    ])
+    await send('17', 'on')
+    expect(commands).toEqual([[17, { state: 'on' }]])
+  })
+
   it.each<[string, string, string]>([
     ['99', 'on', 'pin 99 is not in the configuration of this node'],
     ['5', 'on', 'pin 5 is not in the configuration of this node'],
