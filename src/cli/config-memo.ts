@@ -125,7 +125,7 @@ function identityOf(program: string): readonly unknown[] {
     .filter((name) => name.endsWith('.js'))
     .sort()
     .map((name) => {
-      const { size, mtimeMs, ctimeMs, ino } = statSync(join(program, name))
-      return [name, size, mtimeMs, ctimeMs, ino]
+      const found = statSync(join(program, name), { throwIfNoEntry: false }) // a link that leads nowhere is no part of it
+      return [name, found?.size, found?.mtimeMs, found?.ctimeMs, found?.ino]
     })
 }

@@ -76,6 +76,13 @@ describe('a configuration', () => {
     expect(await twice()).toBe('used')
   })
 
+  it('is taken where a link in the folder of the program leads nowhere', async () => {
+    symlinkSync(join(folder, 'nowhere.js'), join(program, 'link.js'))
+    expect(await twice()).toBe('used')
+    writeFileSync(join(folder, 'nowhere.js'), '// now there')
+    expect((await live()).told).toBe('of another program or Node.js, kept')
+  })
+
   it('is written once, and not where it was used', async () => {
     await live()
     const { ino } = statSync(memo)
