@@ -143,13 +143,15 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
     session: mqtt.session,
     rules: rules.health(),
   }))
+  /** Nothing is to be told after `offline`. */
+  let leaving = false
   const tellNow = (): void => {
     mqtt.publish(telemetry.health(health.report()))
     void notifier.status(health.line())
   }
-  const tell = onceATurn(tellNow)
+  const tell = onceATurn(() => leaving || tellNow())
   const publish = (message: Message): void => mqtt.publish(message)
-  const announce = onceATurn(() => publish(birth.message()))
+  const announce = onceATurn(() => leaving || publish(birth.message()))
   const store = (record: Message, read?: ReadTime): void => {
     records.put(record, read)
     mqtt.drain()
@@ -374,6 +376,7 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   const ended = (): Promise<unknown> => Promise.all([...watched, sensors.ended(), pins.ended(), reloading.idle()])
   await withDeadline(ended, LOOPS_DEADLINE_MS, clock)
   const pinsKept = pins.keep()
+  leaving = true
   await mqtt.close(telemetry.status('offline'), LAST_WORDS)
   const release = async (): Promise<void> => {
     await pinsKept

@@ -6,6 +6,7 @@ import {
   hasTimeForLife,
   type MessageId,
   NEEDS_TIME,
+  orRefusal,
   quoted,
   textOf,
   toldId,
@@ -53,6 +54,14 @@ const state = () =>
 
 const keys = late(() => ({ state: state(), for: durationOf('for').optional(), ...commonKeys() }))
 const jsonCommand = late(() => z.strictObject(keys()).refine(hasTimeForLife, { error: NEEDS_TIME }))
+
+/**
+ * Has all in memory that a command in JSON needs: so that the first one is no slower, and whatever becomes of the disk.
+ * What can't be had now is asked for again by that command. Never throws.
+ */
+export function prepareCommands(): void {
+  orRefusal(jsonCommand)
+}
 
 /** Reads a word (in any case, blanks around it trimmed) or a JSON object with `state` and perhaps more. */
 export function parseCommand(payload: Uint8Array): Parsed {

@@ -72,10 +72,8 @@ describe('the agent’s second start', () => {
 
   it('takes its configuration from there, and loads nothing that could read or check one', async () => {
     const env = { STATE_DIRECTORY: join(folder, 'state') }
-    await writeFile(
-      join(folder, 'config.yaml'),
-      `${CONFIG}sensors: [{ type: simulated, metrics: { temperature: {} } }, { id: a, type: system }]\n`,
-    )
+    const sensors = 'sensors: [{ type: simulated, metrics: { temperature: {} } }, { id: a, type: system }]'
+    await writeFile(join(folder, 'config.yaml'), `${CONFIG.replace(/^gpio:.*$/m, '')}${sensors}\n`)
     const first = await kept({ env })
     expect(first.config).toBe('not there, kept')
     expect(Object.keys(first.files)).toEqual(expect.arrayContaining(['config.js', 'zod.js']))
@@ -83,6 +81,13 @@ describe('the agent’s second start', () => {
     expect(second.config).toBe('used')
     expect(Object.keys(second.files)).not.toContain('config.js')
     expect(Object.keys(second.files)).not.toContain('zod.js')
+  })
+
+  it('with outputs has in memory what a command in JSON needs before one comes', async () => {
+    await kept({})
+    const { config, files } = await kept({})
+    expect([config, files['zod.js']]).toEqual(['used', 'used'])
+    expect(Object.keys(files)).not.toContain('config.js')
   })
 
   it('with another configuration has that one, and keeps it', async () => {

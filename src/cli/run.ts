@@ -1,7 +1,9 @@
 /** `sensor-node run`: the agent, until a signal. */
 import { type Agent, runAgent } from '../agent.ts'
 import { systemClock } from '../clock.ts'
+import { prepareCommands } from '../command.ts'
 import type { Loaded } from '../config/loaded.ts'
+import type { Config } from '../config/schema.ts'
 import { ConfigError, formatProblem, messageOf } from '../errors.ts'
 import { createLog, type Logger } from '../log.ts'
 import type { LogLevel } from '../log-level.ts'
@@ -54,7 +56,7 @@ export async function run(flags: RunFlags, codeCache?: CodeCache): Promise<numbe
     const onReady = (ready: Agent): void => {
       agent = ready
       codeCache?.started()
-      if (codeCache !== undefined) void keepForNext(codeCache, memo, log, ended)
+      if (codeCache !== undefined) void keepForNext(codeCache, memo, config, log, ended)
       if (hungUp) onHangUp()
     }
     const ended = AbortSignal.any([signal, failed.signal])
@@ -76,6 +78,7 @@ export async function run(flags: RunFlags, codeCache?: CodeCache): Promise<numbe
 async function keepForNext(
   cache: CodeCache,
   memo: ConfigMemo | undefined,
+  { gpio }: Config,
   log: Logger,
   ended: AbortSignal,
 ): Promise<void> {
@@ -83,5 +86,7 @@ async function keepForNext(
     () => true,
     () => false,
   )
-  if (slept) log.debug({ files: await cache.keep(), config: await memo?.keep() }, 'compiled code')
+  if (!slept) return
+  if (gpio.outputs.length > 0) prepareCommands()
+  log.debug({ files: await cache.keep(), config: await memo?.keep() }, 'compiled code')
 }
