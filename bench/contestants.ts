@@ -19,6 +19,8 @@ export interface Job {
   readonly quantities: readonly string[]
   /** `json`: a record of each read; `both`: and each quantity on a topic of its own. */
   readonly what: 'json' | 'both'
+  /** Without pins: sensors alone. Default: 27 outputs and an input. */
+  readonly pins?: false
   /** For the floors: so many sensors share a timer, and with it a write. */
   readonly batch: number
   /** With a Node.js of its own, a copy: nobody shares its pages, as on a machine where it is the only one. */
@@ -100,7 +102,7 @@ function agent(name: string, main: string, { top, node, by }: Wanted): Contestan
 }
 
 /** The agent's configuration for a job: sensors and pins without hardware. A metric that never changes enough stays on its record. */
-export function configOf({ port, as = NODE, sensors, intervalMs, quantities, what }: Job): string {
+export function configOf({ port, as = NODE, sensors, intervalMs, quantities, what, pins }: Job): string {
   const filters = what === 'json' ? ', change: 1000000' : ''
   const metrics = quantities.map((name) => `${name}: { period: 1m, digits: 1${filters} }`).join(', ')
   const lines = Array.from(
@@ -110,10 +112,14 @@ export function configOf({ port, as = NODE, sensors, intervalMs, quantities, wha
   return [
     `node: { id: ${as} }`,
     `mqtt: { url: 'mqtt://127.0.0.1:${port}' }`,
-    'gpio:',
-    '  backend: mock',
-    `  outputs: [${PINS.map((pin) => `{ pin: ${pin} }`).join(', ')}]`,
-    `  inputs: [{ pin: ${INPUT}, debounce: 0ms }]`,
+    ...(pins === false
+      ? []
+      : [
+          'gpio:',
+          '  backend: mock',
+          `  outputs: [${PINS.map((pin) => `{ pin: ${pin} }`).join(', ')}]`,
+          `  inputs: [{ pin: ${INPUT}, debounce: 0ms }]`,
+        ]),
     ...(sensors === 0 ? [] : ['sensors:', ...lines]),
     '',
   ].join('\n')

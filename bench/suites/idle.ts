@@ -13,6 +13,7 @@ const KIB_PER_MB = 1e6 / 1024
 const job = ({ broker }: Bench, name: string): Job => ({
   ...{ port: broker.port, as: `idle-${name}`, alone: true, sensors: 10, intervalMs: 10_000, what: 'both', batch: 10 },
   quantities: ['temperature', 'humidity', 'pressure'],
+  pins: false,
 })
 
 /** A word that is a topic's level and an id. */
@@ -20,7 +21,7 @@ const nameOf = ({ name }: Contestant): string => name.replace(/\W/g, '').toLower
 
 export const idle: Suite = {
   name: 'idle',
-  about: '10 sensors at 10 s, 28 pins; memory after 30 s, processor time of a minute',
+  about: '10 sensors at 10 s, no pins; memory after 30 s, processor time of a minute',
   rounds: 2,
   together: true,
   figures: [
