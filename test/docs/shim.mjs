@@ -26,7 +26,28 @@ else {
   // Who was started to listen before is listening.
   while (existsSync(waiting) && readdirSync(waiting).length > 0) await sleep(10)
   const limit = name === 'mosquitto_rr' ? ['-W', '10'] : [] // else it waits for ever where nobody answers
-  run(name, [...limit, ...atBroker(args)], 'inherit').on('exit', (code) => process.exit(code ?? 1))
+  const obeyed = await listenForObedience()
+  run(name, [...limit, ...atBroker(args)], 'inherit').on('exit', async (code) => {
+    if (code === 0) await obeyed?.over
+    process.exit(code ?? 1)
+  })
+}
+
+/**
+ * A reader takes a second from one line to the next; here the next must not find what the command before it has not done
+ * yet. Gives what is over when the node has told the state or an error, or has been silent for long.
+ */
+async function listenForObedience() {
+  const [, pin] = /^gpio\/(\d+)\/command$/.exec(args[args.indexOf('-t') + 1] ?? '') ?? []
+  if (name !== 'mosquitto_pub' || pin === undefined || args.includes('-n')) return
+  const told = ['state', 'error'].flatMap((last) => ['-t', `gpio/${pin}/${last}`])
+  const ear = run('stdbuf', ['-oL', 'mosquitto_sub', '-d', '-R', '-C', '1', '-W', '2', ...atBroker(told)], 'pipe')
+  const over = new Promise((resolve) => ear.on('exit', resolve))
+  await new Promise((resolve) => {
+    ear.stdout.on('data', (bytes) => /^Subscribed \(/m.test(bytes) && resolve())
+    ear.on('exit', resolve)
+  })
+  return { over }
 }
 
 async function sensorNode() {
