@@ -89,3 +89,43 @@ export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
     signal.addEventListener('abort', over, { once: true })
   })
 }
+
+/** The waits of one loop, one after the other: one that rests often would pay for a listener at each. */
+export class Rests {
+  readonly #clock: Clock
+  readonly #signal: AbortSignal
+  #callOff = (): void => {}
+  #over = (): void => {}
+  #untilAsked = false
+
+  constructor(clock: Clock, signal: AbortSignal) {
+    this.#clock = clock
+    this.#signal = signal
+    signal.addEventListener('abort', this.#wake, { once: true })
+  }
+
+  /** Resolves after `ms`, on abort, or at the next `asked` where that is to end it. */
+  for(ms: number, or?: 'or asked'): Promise<void> {
+    this.#untilAsked = or !== undefined
+    return new Promise((resolve) => {
+      if (this.#signal.aborted) return resolve()
+      this.#over = resolve
+      this.#callOff = this.#clock.after(ms, resolve)
+    })
+  }
+
+  /** There is something to do. */
+  readonly asked = (): void => {
+    if (this.#untilAsked) this.#wake()
+  }
+
+  readonly #wake = (): void => {
+    this.#callOff()
+    this.#over()
+  }
+
+  close(): void {
+    this.#callOff()
+    this.#signal.removeEventListener('abort', this.#wake)
+  }
+}

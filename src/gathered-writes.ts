@@ -5,6 +5,7 @@
  * buffer. Used by `inbound-limit.ts`.
  */
 import type { Duplex } from 'node:stream'
+import { onceATurn } from './once-a-turn.ts'
 
 /** What is more in one turn leaves in several pieces, bytes. Some hundred readings. */
 const CAPACITY = 16 * 1024
@@ -17,8 +18,7 @@ export class GatheredWrites {
   #used = 0
   /** The one before, which the socket may still read from, unless it has nothing to hand on. */
   #before: Buffer<ArrayBuffer> | undefined
-  /** Waits for the end of this turn. */
-  #gathering = false
+  readonly #flushSoon = onceATurn(() => this.flush())
 
   constructor(socket: Duplex) {
     this.#socket = socket
@@ -34,13 +34,7 @@ export class GatheredWrites {
       this.#buffer.set(part, this.#used)
       this.#used += part.length
     }
-    if (!this.#gathering) {
-      this.#gathering = true
-      setImmediate(() => {
-        this.#gathering = false
-        this.flush()
-      })
-    }
+    this.#flushSoon()
     return !this.#socket.writableNeedDrain
   }
 

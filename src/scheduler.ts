@@ -3,7 +3,7 @@
  * a fault. Loops know nothing of each other, so one sensor's failure or hang never delays another.
  */
 import { backoff } from './backoff.ts'
-import { type Clock, calledOff } from './clock.ts'
+import { type Clock, calledOff, Rests } from './clock.ts'
 import { Deadlines, LATE, withDeadline } from './deadline.ts'
 import { Demand, resting } from './demand.ts'
 import { messageOf, SensorError } from './errors.ts'
@@ -216,46 +216,6 @@ async function loop(options: LoopOptions, signal: AbortSignal): Promise<void> {
   function rest(ms: number, or?: 'or asked'): Promise<void> {
     beat(ms + BEAT_SLACK_MS)
     return rests.for(ms, or)
-  }
-}
-
-/** The waits of one loop, one after the other: sensors that are read often would pay for a listener at each. */
-class Rests {
-  readonly #clock: Clock
-  readonly #signal: AbortSignal
-  #callOff = (): void => {}
-  #over = (): void => {}
-  #untilAsked = false
-
-  constructor(clock: Clock, signal: AbortSignal) {
-    this.#clock = clock
-    this.#signal = signal
-    signal.addEventListener('abort', this.#wake, { once: true })
-  }
-
-  /** Resolves after `ms`, on abort, or at the next `asked` where that is to end it. */
-  for(ms: number, or?: 'or asked'): Promise<void> {
-    this.#untilAsked = or !== undefined
-    return new Promise((resolve) => {
-      if (this.#signal.aborted) return resolve()
-      this.#over = resolve
-      this.#callOff = this.#clock.after(ms, resolve)
-    })
-  }
-
-  /** Somebody asks for a read. */
-  readonly asked = (): void => {
-    if (this.#untilAsked) this.#wake()
-  }
-
-  readonly #wake = (): void => {
-    this.#callOff()
-    this.#over()
-  }
-
-  close(): void {
-    this.#callOff()
-    this.#signal.removeEventListener('abort', this.#wake)
   }
 }
 

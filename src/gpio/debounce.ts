@@ -5,7 +5,7 @@
  * told. Each backend runs one per input.
  */
 import { type BackoffOptions, backoff } from '../backoff.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, Rests } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { InputOptions, Level } from './gpio.ts'
@@ -40,13 +40,13 @@ export class Debounce {
   /** Counts hints; `#seen` is how many of them the last read came after. */
   #edges = 0
   #seen = 0
-  /** Ends the wait that is under way. */
-  #wake: (() => void) | undefined
+  readonly #rests: Rests
   #running: Promise<void> = Promise.resolve()
 
   constructor(options: DebounceOptions) {
     this.#options = options
     this.#level = options.initial
+    this.#rests = new Rests(options.clock, this.#stop.signal)
   }
 
   /** The settled level. */
@@ -61,7 +61,6 @@ export class Debounce {
   /** Resolves when nothing of it runs any more; `source` is not called after that. Never throws. */
   stop(): Promise<void> {
     this.#stop.abort(new Error('the input was closed'))
-    this.#wake?.()
     return this.#running
   }
 
@@ -70,7 +69,7 @@ export class Debounce {
     if (this.#stop.signal.aborted) return
     this.#edges += 1
     if (this.#options.debounceMs === 0 && level !== undefined) this.#tell(level)
-    this.#wake?.()
+    this.#rests.asked()
   }
 
   async #run(): Promise<void> {
@@ -87,17 +86,8 @@ export class Debounce {
   }
 
   /** Waits, at most `ms`, and not at all where an edge came that no read has followed yet. Stop ends it, too. */
-  #untilEdge(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#edges !== this.#seen || this.#stop.signal.aborted) return resolve()
-      const over = (): void => {
-        callOff()
-        this.#wake = undefined
-        resolve()
-      }
-      const callOff = this.#options.clock.after(ms, over)
-      this.#wake = over
-    })
+  async #untilEdge(ms: number): Promise<void> {
+    if (this.#edges === this.#seen) await this.#rests.for(ms, 'or asked')
   }
 
   /**
