@@ -47,6 +47,7 @@ const leaf = fc.oneof(
     [],
     {},
   ),
+  fc.constantFrom(0, 1, true, false),
   fc.string(),
   fc.double({ noNaN: true }),
 )
@@ -55,7 +56,17 @@ const own = fc.record(
   { a: leaf, b: fc.dictionary(key, leaf), c: leaf, d: fc.oneof(leaf, fc.record({ e: leaf }, { requiredKeys: [] })) },
   { requiredKeys: [] },
 )
-const anything = fc.oneof(leaf, fc.array(leaf), fc.dictionary(key, leaf), own)
+/** What a section takes, but for the odd number: chance alone makes hardly any. */
+const whole = fc.record(
+  {
+    a: fc.string(),
+    b: fc.dictionary(key, fc.constantFrom(0, 1)),
+    c: fc.double(),
+    d: fc.record({ e: fc.integer({ min: -1, max: 3 }) }),
+  },
+  { requiredKeys: ['a', 'b'] },
+)
+const anything = fc.oneof(leaf, fc.array(leaf), fc.dictionary(key, leaf), own, whole)
 
 describe('the contents of a small file', () => {
   it.each(KINDS)('%s: what a schema takes is taken, and nothing else', (_, contents, schema) => {
