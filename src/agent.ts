@@ -84,6 +84,8 @@ const OWN = ''
 const HEALTH_EVERY_MS = 60_000
 /** The status line follows the queue this often. */
 const STATUS_EVERY_MS = 5000
+/** The disk and the sensors wait so long for the first try at the broker: it is to hear first that the node is there. */
+const FIRST_TRY_MS = 500
 /** At the end: for sensors and pins to close. */
 const LOOPS_DEADLINE_MS = 3000
 /** At the end: for what waits, and for the acknowledgement of `offline`. */
@@ -342,14 +344,19 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   await rules.start()
   await pins.open(boot)
   // Told to end, the pins must not wait for a disk.
-  await Promise.race([Promise.all([records.start(signal), time.look(), retention.load()]), aborted(signal)])
+  const unlessToldToEnd = (work: Promise<unknown>): Promise<unknown> => Promise.race([work, aborted(signal)])
+  await unlessToldToEnd(Promise.all([time.look(), retention.load()]))
+  // Then the broker: opening the disk takes longer than all before it, and records wait until it is known what is there.
+  const broker = mqtt.run(stop).catch(onBug)
+  await withDeadline(() => unlessToldToEnd(mqtt.tried), FIRST_TRY_MS, clock)
+  await unlessToldToEnd(records.start(signal))
 
   const every = (name: string, ms: number, work: () => void): Promise<void> =>
     repeat({ ms, work, clock, beat: (withinMs) => health.beat(name, withinMs) }, stop)
   const started = sensors.start(config.sensors)
   pins.count()
   const loops = [
-    mqtt.run(stop),
+    broker,
     time.run(stop),
     every('health', HEALTH_EVERY_MS, tellNow),
     every('status', STATUS_EVERY_MS, () => void notifier.status(health.line())),

@@ -77,6 +77,9 @@ const MAX_COMPLAINTS = 256
 const KICKS = 3
 
 export class Mqtt {
+  /** Resolves when the first try at the broker is over: it has been told what it is told first, or could not be. */
+  readonly tried: Promise<void>
+  #tried = (): void => {}
   readonly #options: MqttOptions
   readonly #live: LiveView
   readonly #faults: FaultLog
@@ -99,6 +102,9 @@ export class Mqtt {
   #lastError: string | undefined
 
   constructor(options: MqttOptions) {
+    this.tried = new Promise((resolve) => {
+      this.#tried = resolve
+    })
     this.#options = options
     this.#live = new LiveView(options.clock, options.kept)
     this.#suspicion = new Suspicion(options.clock)
@@ -223,6 +229,7 @@ export class Mqtt {
         failures += 1
         short = 0
       }
+      this.#tried()
       this.#lastError = error.message
       this.#faults.happened(error, { broker: this.#config.url })
       if (!accepted && this.#dialect.adapt(error)) continue
@@ -303,6 +310,7 @@ export class Mqtt {
       this.#options.onConnected(true)
       this.#sender.attach(connection)
     }
+    this.#tried()
     return this.#untilEnd(connection, signal)
   }
 

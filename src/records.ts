@@ -74,7 +74,9 @@ export function createRecords(options: RecordsOptions) {
         return
       }
       await keeper.start(signal)
-      if (outbox.depth > 0) log.info({ path, records: outbox.depth }, 'an earlier run left records: they go first')
+      if (outbox.depth === 0) return
+      log.info({ path, records: outbox.depth }, 'an earlier run left records: they go first')
+      onChange()
     },
 
     /** Other limits; the folder stays what it was. They are kept to from the next record on. */

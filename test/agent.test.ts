@@ -1,4 +1,5 @@
 /** The start and the end, where something does not come back, and with what an earlier run has left. What the agent does all day is in `golden` and `agent.e2e`. */
+import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,17 +12,19 @@ import { createNotifier } from '../src/systemd.ts'
 import { FakeClock } from './fakes/fake-clock.ts'
 import { freePort } from './fakes/mosquitto.ts'
 import { recordLog } from './fakes/recording-log.ts'
+import { type ScriptedBroker, scriptBroker } from './fakes/scripted-broker.ts'
 
 const never = (): Promise<never> => new Promise(() => {})
 
 type Folders = Pick<World, 'stateFolder' | 'runtimeFolder'>
 
-/** An agent without a broker, whose pins are the board's, but for what `stuck` puts in the place of it. */
+/** An agent whose pins are the board's, but for what `stuck` puts in the place of it; at no broker, unless `url` has one. */
 async function start(
   pins: string,
   stuck: (board: MockBoard) => Partial<Gpio>,
   folders: Partial<Folders> = {},
   sensors: readonly string[] = [],
+  url?: string,
 ) {
   const clock = new FakeClock()
   const { log, told } = recordLog()
@@ -35,7 +38,8 @@ async function start(
     close: () => board.close(),
     ...stuck(board),
   }
-  const text = `mqtt: { url: 'mqtt://127.0.0.1:${await freePort()}' }\ngpio: ${pins}\nsensors: [${sensors}]\n`
+  const broker = url ?? `mqtt://127.0.0.1:${await freePort()}`
+  const text = `mqtt: { url: '${broker}' }\ngpio: ${pins}\nsensors: [${sensors}]\n`
   const { config } = parseConfig(text, 'config.yaml', { env: {}, hostname: 'pi' })
   if (config === undefined) throw new Error('the configuration is wrong')
   const controller = new AbortController()
@@ -146,4 +150,58 @@ it('tells how it is a few times while 300 sensors come online, not once for each
   expect(agent.statusLines.length).toBeLessThan(20)
   agent.stop()
   await agent.until(agent.ended)
+})
+
+/** Real sockets and files need real time; the agent's clock stands still. */
+const turns = async (until: () => boolean): Promise<void> => {
+  while (!until()) await new Promise((resolve) => setTimeout(resolve, 2))
+}
+const topicsAt = ({ peers }: ScriptedBroker): string[] =>
+  peers.flatMap(({ published }) => published).map(({ topic }) => topic)
+it('is online, with the states of its pins, before the disk of its outbox has answered', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sensor-node-agent-'))
+  const records = join(folder, 'outbox', 'records')
+  await mkdir(records, { recursive: true })
+  const fifo = join(records, 'CURRENT')
+  execFileSync('mkfifo', [fifo]) // reading it blocks until somebody writes
+  const broker = await scriptBroker()
+  const agent = await start(
+    '{ outputs: [{ pin: 17 }] }',
+    () => ({}),
+    { stateFolder: folder },
+    ['{ id: attic, type: simulated }'],
+    broker.url,
+  )
+  await turns(() => topicsAt(broker).includes('gpio/17/state'))
+  expect(topicsAt(broker)).toContain('devices/pi/status')
+  expect(topicsAt(broker)).not.toContain('sensors/pi/attic/status')
+  await agent.until(agent.ready)
+  expect(agent.told('warn')).toContain('warn outbox on disk failed')
+  await turns(() => topicsAt(broker).includes('sensors/pi/attic/data'))
+  agent.stop()
+  await writeFile(fifo, 'no store')
+  await agent.until(agent.ended)
+  await broker.close()
+  await rm(folder, { recursive: true })
+})
+
+it('waits for no broker that is not there: it reads its sensors at once', async () => {
+  const agent = await start('{}', () => ({}), {}, ['{ id: attic, type: simulated }'])
+  await agent.ready
+  expect(agent.clock.monotonic()).toBe(0)
+  agent.stop()
+  await agent.until(agent.ended)
+})
+
+it('waits half a second, and no longer, for a broker that does not answer', async () => {
+  const broker = await scriptBroker({ connack: () => 'silence' })
+  const agent = await start('{}', () => ({}), {}, ['{ id: attic, type: simulated }'], broker.url)
+  await turns(() => broker.peers.length > 0)
+  await agent.clock.advance(499)
+  expect(agent.told('info').join()).not.toContain('ready')
+  await agent.clock.advance(1)
+  await agent.ready
+  agent.stop()
+  await agent.until(agent.ended)
+  await broker.close()
 })

@@ -78,7 +78,12 @@ describeWith(['mosquitto'], 'requests to the built agent', () => {
     { more: 'remote protocol', version: 'MQTT 3.1.1' },
   ])('are answered, one for each action, by $version', async ({ more }) => {
     const { agent, observer, mosquitto, ask } = await start(more)
-    const info = JSON.parse((await observer.until(on('devices/n1/info'), { past: true })).payload)
+    // It is told anew when the sensors are there.
+    const told = await observer.until(
+      ({ topic, payload }) => topic === 'devices/n1/info' && payload.includes('"quantities"'),
+      { past: true },
+    )
+    const info = JSON.parse(told.payload)
     const head = (action: string) => ({ id: action, action, status: 'ok', node: 'n1' })
 
     expect(await ask({ id: 'ping', action: 'ping' })).toEqual({

@@ -82,6 +82,7 @@ export class OutboxKeeper {
   constructor(options: KeeperOptions) {
     this.#options = options
     this.#faults = new FaultLog(options.log, 'outbox on disk')
+    options.outbox.hold(() => this.#look())
   }
 
   /** Why records are in memory only; undefined where they are not. */
@@ -94,7 +95,6 @@ export class OutboxKeeper {
   /** Begins. Resolves when it is known what the disk holds, or that it does not answer, or on abort; never rejects. */
   async start(signal: AbortSignal): Promise<void> {
     const { outbox, clock } = this.#options
-    outbox.hold(() => this.#look())
     let opened = (): void => {}
     const first = new Promise<void>((resolve) => (opened = resolve))
     this.#running = this.#run(opened)

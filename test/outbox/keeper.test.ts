@@ -168,14 +168,16 @@ describe('the end and the next start', () => {
     let answer = (): void => {}
     first.disk.hangs = new Promise((resolve) => (answer = resolve))
     const second = outboxBench({ clock: first.clock, disk: first.disk })
+    second.put('before the disk was even asked')
+    expect(second.take()).toEqual([])
     const starting = second.start()
     second.put('new')
     expect(second.take()).toEqual([])
-    expect(second.outbox.depth).toBe(1)
+    expect(second.outbox.depth).toBe(2)
     answer()
     first.disk.hangs = undefined
     await starting
-    expect(await second.drain()).toEqual(['old', 'new'])
+    expect(await second.drain()).toEqual(['old', 'before the disk was even asked', 'new'])
   })
 
   it('stopping: a record goes to disk at once though the broker is there', async () => {
