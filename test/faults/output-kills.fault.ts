@@ -8,7 +8,7 @@ import { LOAD, pause, type Rig, setUp } from './rig.ts'
 const NODES = 3
 const KILLS = 6
 /** A life: from its first connection on, so long at most, ms. */
-const LIFE_MS = 1500
+const LIFE_MS = 2500
 const PULSE_MS = 400
 /** What a timer of a busy process on a busy machine may be late, ms. */
 const SLACK_MS = 1500
