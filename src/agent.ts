@@ -344,12 +344,12 @@ export async function runAgent(first: Config, world: World, signal: AbortSignal)
   await rules.start()
   await pins.open(boot)
   // Told to end, the pins must not wait for a disk.
-  const unlessToldToEnd = (work: Promise<unknown>): Promise<unknown> => Promise.race([work, aborted(signal)])
-  await unlessToldToEnd(Promise.all([time.look(), retention.load()]))
+  const toldToEnd = aborted(signal)
+  await Promise.race([Promise.all([time.look(), retention.load()]), toldToEnd])
   // Then the broker: opening the disk takes longer than all before it, and records wait until it is known what is there.
   const broker = mqtt.run(stop).catch(onBug)
-  await withDeadline(() => unlessToldToEnd(mqtt.tried), FIRST_TRY_MS, clock)
-  await unlessToldToEnd(records.start(signal))
+  await withDeadline(() => Promise.race([mqtt.tried, toldToEnd]), FIRST_TRY_MS, clock)
+  await records.start(signal)
 
   const every = (name: string, ms: number, work: () => void): Promise<void> =>
     repeat({ ms, work, clock, beat: (withinMs) => health.beat(name, withinMs) }, stop)

@@ -158,6 +158,7 @@ const turns = async (until: () => boolean): Promise<void> => {
 }
 const topicsAt = ({ peers }: ScriptedBroker): string[] =>
   peers.flatMap(({ published }) => published).map(({ topic }) => topic)
+
 it('is online, with the states of its pins, before the disk of its outbox has answered', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sensor-node-agent-'))
   const records = join(folder, 'outbox', 'records')

@@ -24,17 +24,21 @@ const linkBy = (clock: FakeClock, url: string, options: Parameters<typeof link>[
   })
   return agent
 }
-/** Turns a clock until the agent has logged it; real sockets need real time in between. */
+/** Turns a clock until it has come true; real sockets need real time in between. */
+const turn = async (clock: FakeClock, until: () => boolean): Promise<void> => {
+  while (!until()) {
+    await clock.advance(500)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+/** The same until the agent has logged it. */
 const turnUntil = async (clock: FakeClock, agent: Link, text: RegExp): Promise<Record<string, unknown>> => {
   let found: Record<string, unknown> | undefined
   void agent.logged(reason(text)).then((line) => {
     found = line
   })
-  while (found === undefined) {
-    await clock.advance(500)
-    await new Promise((resolve) => setTimeout(resolve, 2))
-  }
-  return found
+  await turn(clock, () => found !== undefined)
+  return found ?? {}
 }
 const seqs = ({ peers }: ScriptedBroker): number[] =>
   peers
@@ -57,10 +61,7 @@ describe('a connection', () => {
     const line = await turnUntil(clock, agent, /no broker answered within 10 s/)
     expect(clock.monotonic()).toBeGreaterThanOrEqual(CONNECT_TIMEOUT_MS)
     expect(line).toMatchObject({ kind: 'timeout-broker' })
-    while (!agent.mqtt.connected) {
-      await clock.advance(500)
-      await new Promise((resolve) => setTimeout(resolve, 2))
-    }
+    await turn(clock, () => agent.mqtt.connected)
   })
 
   it('whose TLS handshake is never finished is given up', async () => {
@@ -88,10 +89,7 @@ describe('a connection', () => {
     }
     const agent = linkBy(clock, url, { username: 'u', password })
     expect(await turnUntil(clock, agent, /could not be read within 10 s/)).toMatchObject({ kind: 'timeout-nothing' })
-    while (!agent.mqtt.connected) {
-      await clock.advance(500)
-      await new Promise((resolve) => setTimeout(resolve, 2))
-    }
+    await turn(clock, () => agent.mqtt.connected)
   })
 
   it('on which records are not acknowledged is replaced, though every ping is answered, and loses none', async () => {
@@ -111,10 +109,7 @@ describe('a connection', () => {
     expect(await turnUntil(clock, agent, /nothing was acknowledged for 30 s/)).toMatchObject({ kind: 'stuck' })
     expect(clock.monotonic() - since).toBeLessThan(ACK_TIMEOUT_MS + 10_000)
     deaf = false
-    while (agent.outbox.depth > 0) {
-      await clock.advance(500)
-      await new Promise((resolve) => setTimeout(resolve, 2))
-    }
+    await turn(clock, () => agent.outbox.depth === 0)
     expect(agent.outbox.dropped).toEqual({})
     expect(seqs(made).slice(-30)).toEqual(Array.from({ length: 30 }, (_, seq) => seq))
     expect(made.peers.length).toBeGreaterThanOrEqual(2)
@@ -184,11 +179,7 @@ describe('a connection', () => {
     for (let seq = 0; seq < 250; seq += 1) agent.outbox.put({ ...record(seq), payload: 'x'.repeat(60_000) })
     agent.mqtt.drain()
     await turnUntil(clock, agent, /nothing was acknowledged for 30 s/)
-    const again = (): boolean => made.peers[1]?.published.some(({ topic }) => topic.endsWith('/data')) === true
-    while (!again()) {
-      await clock.advance(500)
-      await new Promise((resolve) => setTimeout(resolve, 2))
-    }
+    await turn(clock, () => made.peers[1]?.published.some(({ topic }) => topic.endsWith('/data')) === true)
     expect(agent.outbox.dropped).toEqual({})
   })
 
